@@ -1,1 +1,20 @@
-//! Placeholder of the crate.
+//! What the host and the authority share: the edge that faces the network, errors as HTTP, the database, files and logs.
+//!
+//! Nothing in here knows a product, a lease or a key; whatever decides anything about them lives in `keymuster-core`.
+#![warn(missing_docs)]
+
+// Facing the network.
+pub mod edge;
+pub mod health;
+pub mod problem;
+pub mod stop;
+
+// Facing the machine.
+pub mod database;
+pub mod env;
+pub mod files;
+pub mod logs;
+
+pub use env::Env;
+pub use problem::Problem;
+pub use stop::Stop;

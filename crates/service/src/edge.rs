@@ -1,0 +1,94 @@
+//! The edge that faces the network: accepts connections, bounds what each may take, and hands whole requests to a router.
+//!
+//! Whatever a client sends or fails to send, it costs a bounded amount of memory and time, and ends with an answer or a
+//! closed connection. `axum::serve` sets no timers, hence an accept loop of our own over hyper's HTTP/1 connections.
+
+mod accept;
+mod bind;
+mod connection;
+mod request;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::Stop;
+use accept::Acceptor;
+pub use bind::{BindFailure, bind};
+use connection::Connections;
+
+/// What one listener gives to its clients at most.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Time for the head of a request, and for a connection to stay idle.
+    pub head: Duration,
+    /// Time for the whole body of a request.
+    pub body: Duration,
+    /// Time for a request from its head to the head of its answer.
+    pub total: Duration,
+    /// Length of the body of a request.
+    pub body_bytes: usize,
+    /// Age at which a connection is closed, after the answer that is under way; clients just connect again.
+    pub connection_age: Duration,
+    /// Connections at one time; the next ones wait in the kernel's queue.
+    pub connections: u32,
+    /// Time for what is under way when a connection is to end, by its age or by a stop; then it is cut off.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(5),
+            total: Duration::from_secs(15),
+            body_bytes: 64 * 1024,
+            connection_age: Duration::from_secs(60),
+            connections: 15_000,
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Serves `router` on `listener` until `stop`, then lets what is under way end, and returns.
+///
+/// Handlers find the client's address in `axum::extract::ConnectInfo<SocketAddr>`.
+/// They get a body that has arrived whole and within the limits; what breaks a limit is answered with a problem.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: Stop) {
+    let (connections_max, drain) = (limits.connections, limits.drain);
+    let places = Arc::new(Semaphore::new(connections_max as usize));
+    accept_until_stop(listener, Arc::new(Connections::new(router, limits, stop)), &places).await;
+
+    // Every connection holds a place, so having all of them means that all connections have ended.
+    match tokio::time::timeout(drain, places.acquire_many(connections_max)).await {
+        Ok(_) => tracing::debug!("all connections have ended"),
+        Err(_) => {
+            let connections = connections_max as usize - places.available_permits();
+            tracing::warn!(connections, "stopped before all connections had ended");
+        }
+    }
+}
+
+/// Returns after the stop, with the listener closed.
+async fn accept_until_stop(listener: TcpListener, connections: Arc<Connections>, places: &Arc<Semaphore>) {
+    let mut acceptor = Acceptor::new(listener);
+    loop {
+        let next = async {
+            // The place comes first, so that clients beyond the limit wait in the kernel's queue and cost nothing.
+            let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
+            (place, acceptor.next().await)
+        };
+        let (place, (stream, peer)) = tokio::select! {
+            () = connections.stop.asked() => return,
+            accepted = next => accepted,
+        };
+        let connections = Arc::clone(&connections);
+        tokio::spawn(async move {
+            connections.serve(stream, peer).await;
+            drop(place);
+        });
+    }
+}

@@ -1,0 +1,92 @@
+//! Accepting connections without ever stopping, spinning or filling the log, also when file descriptors run out.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+/// Open files that two listeners with the default limits, and the files beside them, need.
+const OPEN_FILES: u64 = 32_768;
+/// The shortest time between two lines in the log about failures to accept.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long accepting rests when the kernel has no means for another connection.
+const REST: Duration = Duration::from_millis(50);
+
+/// A listener whose `next` never fails.
+pub(super) struct Acceptor {
+    listener: TcpListener,
+    /// Given up when no descriptor is left, to take one client out of the queue; `None` if it could not be retaken.
+    reserve: Option<File>,
+    complained: Option<Instant>,
+}
+
+impl Acceptor {
+    pub(super) fn new(listener: TcpListener) -> Acceptor {
+        raise_open_files_limit();
+        Acceptor { listener, reserve: take_reserve(), complained: None }
+    }
+
+    /// The next connection; may be cancelled without losing one.
+    pub(super) async fn next(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
+                Err(error) => self.recover(&error).await,
+            }
+        }
+    }
+
+    async fn recover(&mut self, error: &io::Error) {
+        match Errno::from_io_error(error) {
+            Some(Errno::MFILE | Errno::NFILE) => {
+                self.complain(error);
+                self.turn_one_away().await;
+            }
+            Some(Errno::NOBUFS | Errno::NOMEM) => {
+                self.complain(error);
+                tokio::time::sleep(REST).await;
+            }
+            // Anything else is about the one connection, whose client left before it was accepted.
+            _ => tracing::debug!(%error, "a connection ended before it was accepted"),
+        }
+    }
+
+    /// Closes one waiting connection, so that its client learns at once that it must ask elsewhere.
+    async fn turn_one_away(&mut self) {
+        if self.reserve.take().is_some() {
+            // The queue may be empty by then: its client went away, or another listener's reserve was in use.
+            let _ = tokio::time::timeout(REST, self.listener.accept()).await;
+        } else {
+            tokio::time::sleep(REST).await;
+        }
+        self.reserve = take_reserve();
+    }
+
+    fn complain(&mut self, error: &io::Error) {
+        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
+            self.complained = Some(Instant::now());
+            tracing::error!(%error, "cannot accept connections; raise the limit of open files (LimitNOFILE=, ulimit -n)");
+        }
+    }
+}
+
+fn take_reserve() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// Raises the soft limit as far as the hard limit allows: a shell's usual 1024 is kept for programs that use `select`.
+fn raise_open_files_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }) {
+        tracing::warn!(%error, wanted, "cannot raise the limit of open files");
+    }
+}

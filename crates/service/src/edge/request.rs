@@ -1,0 +1,116 @@
+//! One request: its whole body within the limits, then the router, and a problem for whatever goes wrong on the way.
+//!
+//! The body is read here and not in the handlers, so that one place bounds it whichever way a handler takes it.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::Request;
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use tokio::time::timeout;
+
+use super::Limits;
+use crate::Problem;
+
+/// A router, and what one request to it may take.
+pub(super) struct Requests {
+    router: TowerToHyperService<Router>,
+    limits: Limits,
+}
+
+impl Requests {
+    pub(super) fn new(router: Router, limits: Limits) -> Requests {
+        Requests { router: TowerToHyperService::new(router), limits }
+    }
+
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        match timeout(self.limits.total, caught(self.route(request))).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => {
+                tracing::error!(%method, path, "a handler panicked; the message is on standard error");
+                internal_error().into_response()
+            }
+            Err(_) => {
+                tracing::warn!(%method, path, "a request took too long");
+                self.took_too_long().into_response()
+            }
+        }
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Response {
+        let (head, body) = request.into_parts();
+        match self.whole(body).await {
+            Ok(bytes) => {
+                let Ok(response) = self.router.call(Request::from_parts(head, Body::from(bytes))).await;
+                response
+            }
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    /// The whole body; its length is checked before its first byte if the client tells it.
+    async fn whole(&self, body: Incoming) -> Result<Bytes, Problem> {
+        if body.size_hint().lower() > self.limits.body_bytes as u64 {
+            return Err(self.body_too_large());
+        }
+        let limited = Limited::new(body, self.limits.body_bytes);
+        match timeout(self.limits.body, limited.collect()).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.body_too_large()),
+            Ok(Err(error)) => Err(body_broken(&*error)),
+            Err(_) => Err(self.body_too_slow()),
+        }
+    }
+
+    fn body_too_large(&self) -> Problem {
+        let limit = self.limits.body_bytes;
+        let detail = format!("the body of a request may have {limit} bytes");
+        Problem::new("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "the request is too large", detail)
+            .with("limit_bytes", limit)
+    }
+
+    fn body_too_slow(&self) -> Problem {
+        let detail = format!("the body did not arrive within {:?}", self.limits.body);
+        Problem::new("body-too-slow", StatusCode::REQUEST_TIMEOUT, "the request arrived too slowly", detail)
+    }
+
+    fn took_too_long(&self) -> Problem {
+        let detail = format!("there was no answer within {:?}; the same request may be sent again", self.limits.total);
+        Problem::new("overloaded", StatusCode::SERVICE_UNAVAILABLE, "the server is overloaded", detail)
+            .retry_after(self.limits.total.as_secs())
+    }
+}
+
+fn body_broken(error: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::debug!(%error, "a body broke off");
+    let detail = "the body ended before its announced length, or is not well-formed";
+    Problem::new("body-broken", StatusCode::BAD_REQUEST, "the request is not whole", detail)
+}
+
+fn internal_error() -> Problem {
+    let detail = "this is a fault of the program, and the server's log has the details";
+    Problem::new("internal-error", StatusCode::INTERNAL_SERVER_ERROR, "the server failed", detail)
+}
+
+/// Runs `future` and catches its panic: a bug costs the request in which it shows, and nothing else.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        // Nothing of the future is looked at after a panic, it is only dropped.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}

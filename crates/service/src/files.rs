@@ -1,0 +1,75 @@
+//! Small private files, such as keys: written whole or not at all, readable by their owner only.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Temporary files that earlier crashes may have left behind before a write gives up.
+const TEMPORARIES_MAX: u32 = 100;
+
+/// Writes `bytes` to `path` with mode 0600, replacing what was there.
+///
+/// After a crash at any moment the file holds either the old or the new bytes; when this returns, the new ones.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes).map_err(|error| with_context(&error, "write", path))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (temporary, mut file) = create_temporary(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        // The first error is the one to tell; a temporary file that stays does no harm.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    sync_directory(directory_of(path))
+}
+
+fn create_temporary(path: &Path) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
+    for n in 0..TEMPORARIES_MAX {
+        let mut temporary_name = name.to_owned();
+        temporary_name.push(format!(".new-{}-{n}", std::process::id()));
+        let temporary = path.with_file_name(temporary_name);
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many temporary files beside it"))
+}
+
+/// Reads the whole of `path`, and refuses more than `max_len` bytes.
+pub fn read_private(path: &Path, max_len: usize) -> io::Result<Vec<u8>> {
+    read_limited(path, max_len).map_err(|error| with_context(&error, "read", path))
+}
+
+fn read_limited(path: &Path, max_len: usize) -> io::Result<Vec<u8>> {
+    // Room for everything from the start, so that growing leaves no copies of a secret behind.
+    let mut bytes = Vec::with_capacity(max_len + 1);
+    File::open(path)?.take(max_len as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > max_len {
+        let message = format!("it is larger than {max_len} bytes, so it cannot be what is expected here");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
+}
+
+/// Makes names that were created, renamed or removed in `directory` outlive a power cut.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// The directory that holds `path`; that of a bare file name is the current one.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn with_context(error: &io::Error, verb: &str, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot {verb} {}: {error}", path.display()))
+}
