@@ -1,0 +1,213 @@
+//! From the publisher's root to a lease: what makes a document of somebody else's acceptable.
+//!
+//! A [`Chain`] knows the trusted roots, the issuer certificates at hand and the newest revocation list.
+//! Every check compares a document with the one above it, so nothing below can claim more than was given from above.
+
+use crate::activation::Activation;
+use crate::bundle::Bundle;
+use crate::catalogue::{Catalogue, Edition};
+use crate::document::{self, Document, Signed};
+use crate::entitlement::Entitlement;
+use crate::id::{ClientId, RequestId};
+use crate::invalid::Invalid;
+use crate::issuer::Issuer;
+use crate::lease::{Lease, LeaseKind, Position};
+use crate::revocation::Revocations;
+use crate::signature::PublicKey;
+use crate::time::Timestamp;
+use crate::trust::Trust;
+
+/// The verified top of a chain: issuers under a trusted root, less those revoked.
+#[derive(Clone, Debug)]
+pub struct Chain<'a> {
+    trust: &'a Trust,
+    issuers: Vec<Signed<Issuer>>,
+    revocations: Option<Signed<Revocations>>,
+}
+
+impl<'a> Chain<'a> {
+    /// Verifies the issuers of a bundle, and takes the newer of its revocation list and the one `held` already.
+    pub fn new(trust: &'a Trust, bundle: &Bundle, held: Option<Signed<Revocations>>) -> Result<Chain<'a>, Invalid> {
+        let mut chain = Chain { trust, issuers: Vec::new(), revocations: None };
+        for bytes in bundle.issuers.iter().flatten() {
+            let issuer = chain.root_signed(bytes)?;
+            chain.issuers.push(issuer);
+        }
+        let sent = bundle.revocations.as_ref().map(|bytes| chain.revocation_list(bytes)).transpose()?;
+        chain.revocations = match (sent, held) {
+            (Some(sent), Some(held)) if held.sequence > sent.sequence => Some(held),
+            (sent, held) => sent.or(held),
+        };
+        if let Some(list) = &chain.revocations {
+            chain.issuers.retain(|issuer| !list.revoke_issuer(issuer.key.signer()));
+        }
+        Ok(chain)
+    }
+
+    /// The newest revocation list known.
+    pub fn revocations(&self) -> Option<&Signed<Revocations>> {
+        self.revocations.as_ref()
+    }
+
+    /// The issuer certificates at hand, verified.
+    pub fn issuers(&self) -> &[Signed<Issuer>] {
+        &self.issuers
+    }
+
+    /// A catalogue of the trusted publisher.
+    pub fn catalogue(&self, bytes: &[u8]) -> Result<Signed<Catalogue>, Invalid> {
+        let (catalogue, issuer) = self.issued::<Catalogue>(bytes)?;
+        self.check_issue(&catalogue.publisher, catalogue.issued, issuer)?;
+        Ok(catalogue)
+    }
+
+    /// An entitlement within its issuer's limits.
+    pub fn entitlement(&self, bytes: &[u8]) -> Result<Signed<Entitlement>, Invalid> {
+        let (entitlement, issuer) = self.issued::<Entitlement>(bytes)?;
+        self.check_issue(&entitlement.publisher, entitlement.issued, issuer)?;
+        if entitlement.stop_at > issuer.expires {
+            return Err(Invalid::BeyondLimits("stop_at, after the issuer's own end,"));
+        }
+        if entitlement.stop_at.secs_since(entitlement.issued) > issuer.entitlement_secs_max {
+            return Err(Invalid::BeyondLimits("the entitlement's term"));
+        }
+        if entitlement.lease_secs_max > issuer.lease_secs_max {
+            return Err(Invalid::BeyondLimits("the longest lease"));
+        }
+        if entitlement.covers.iter().any(|cover| !issuer.may_cover(cover.family)) {
+            return Err(Invalid::BeyondLimits("a product family"));
+        }
+        if self.revocations.as_ref().is_some_and(|list| list.revoke(&entitlement)) {
+            return Err(Invalid::Revoked);
+        }
+        Ok(entitlement)
+    }
+
+    /// A lease for `asker`, on an entitlement that this chain has verified.
+    pub fn lease(&self, bytes: &[u8], on: &Signed<Entitlement>, asker: &Asker<'_>) -> Result<Signed<Lease>, Invalid> {
+        let lease = Signed::<Lease>::verify(bytes, &on.host_key)?;
+        if lease.publisher != self.trust.publisher {
+            return Err(Invalid::WrongPublisher);
+        }
+        if lease.entitlement != on.id || lease.position.host != on.host {
+            return Err(Invalid::ForAnotherHost);
+        }
+        asker.check(lease.client, &lease.client_key, lease.edition, lease.request)?;
+        check_limits(&lease, on)?;
+        check_coverage(&lease, on, asker)?;
+        if asker.held.is_some_and(|held| lease.position.is_older_than(&held)) {
+            return Err(Invalid::OlderThanHeld);
+        }
+        Ok(lease)
+    }
+
+    /// An activation for `asker`.
+    pub fn activation(&self, bytes: &[u8], asker: &Asker<'_>) -> Result<Signed<Activation>, Invalid> {
+        let (activation, issuer) = self.issued::<Activation>(bytes)?;
+        self.check_issue(&activation.publisher, activation.issued, issuer)?;
+        asker.check(activation.client, &activation.client_key, activation.edition, activation.request)?;
+        Ok(activation)
+    }
+
+    /// An issuer certificate under one of the roots.
+    fn root_signed(&self, bytes: &[u8]) -> Result<Signed<Issuer>, Invalid> {
+        let signer = document::claim(bytes, Issuer::SIZE_MAX)?.signer;
+        let root = self.trust.roots.iter().find(|root| root.signer() == signer).ok_or(Invalid::SignerUnknown)?;
+        let issuer = Signed::<Issuer>::verify(bytes, root)?;
+        if issuer.publisher != self.trust.publisher {
+            return Err(Invalid::WrongPublisher);
+        }
+        Ok(issuer)
+    }
+
+    fn revocation_list(&self, bytes: &[u8]) -> Result<Signed<Revocations>, Invalid> {
+        let (list, issuer) = self.issued::<Revocations>(bytes)?;
+        self.check_issue(&list.publisher, list.issued, issuer)?;
+        Ok(list)
+    }
+
+    /// A document under one of the issuers, and that issuer.
+    fn issued<D: Document>(&self, bytes: &[u8]) -> Result<(Signed<D>, &Issuer), Invalid> {
+        let signer = document::claim(bytes, D::SIZE_MAX)?.signer;
+        let issuer = self.issuers.iter().find(|issuer| issuer.key.signer() == signer).ok_or(Invalid::SignerUnknown)?;
+        Ok((Signed::verify(bytes, &issuer.key)?, issuer))
+    }
+
+    fn check_issue(&self, publisher: &crate::id::Slug, issued: Timestamp, issuer: &Issuer) -> Result<(), Invalid> {
+        if *publisher != self.trust.publisher {
+            return Err(Invalid::WrongPublisher);
+        }
+        if !issuer.may_sign_at(issued) {
+            return Err(Invalid::BeyondLimits("the time of signing"));
+        }
+        Ok(())
+    }
+}
+
+/// Who asked, and for what: an answer for anybody else is refused.
+#[derive(Clone, Debug)]
+pub struct Asker<'a> {
+    /// The client's id.
+    pub client: ClientId,
+    /// The client's key.
+    pub client_key: PublicKey,
+    /// The edition asked for.
+    pub edition: &'a Edition,
+    /// The client's catalogue, in which the edition stands.
+    pub catalogue: &'a Catalogue,
+    /// The request that is open; `None` when a stored answer is read again.
+    pub request: Option<RequestId>,
+    /// The newest lease held.
+    pub held: Option<Position>,
+}
+
+impl Asker<'_> {
+    fn check(&self, client: ClientId, key: &PublicKey, edition: u16, request: RequestId) -> Result<(), Invalid> {
+        if client != self.client || *key != self.client_key {
+            return Err(Invalid::ForAnotherClient);
+        }
+        if edition != self.edition.number {
+            return Err(Invalid::ForAnotherEdition);
+        }
+        if self.request.is_some_and(|open| open != request) {
+            return Err(Invalid::AnswerToAnotherRequest);
+        }
+        Ok(())
+    }
+}
+
+fn check_limits(lease: &Lease, on: &Entitlement) -> Result<(), Invalid> {
+    if lease.issued < on.issued.minus(crate::lease::BACKDATED_SECS) {
+        return Err(Invalid::BeyondLimits("a lease from before its entitlement"));
+    }
+    if lease.expires > on.stop_at {
+        return Err(Invalid::BeyondLimits("the lease's end, after its entitlement's,"));
+    }
+    if lease.expires.secs_since(lease.issued) > on.lease_secs_max {
+        return Err(Invalid::BeyondLimits("the lease's term"));
+    }
+    Ok(())
+}
+
+/// The lease is of the kind that the publisher chose for the edition, and its entitlement allows it.
+fn check_coverage(lease: &Lease, on: &Entitlement, asker: &Asker<'_>) -> Result<(), Invalid> {
+    if lease.kind != asker.edition.kind {
+        return Err(Invalid::BeyondLimits("the kind of lease"));
+    }
+    if let (LeaseKind::Seat, Some(seat)) = (lease.kind, &lease.seat) {
+        let pool = on.pools.iter().find(|pool| pool.id == seat.pool && pool.edition == lease.edition);
+        let pool = pool.ok_or(Invalid::BeyondLimits("the pool"))?;
+        if lease.expires.secs_since(lease.issued) > pool.term_secs {
+            return Err(Invalid::BeyondLimits("the seat's term"));
+        }
+        return Ok(());
+    }
+    let group = asker.catalogue.group_of(asker.edition).ok_or(Invalid::ForAnotherEdition)?;
+    let agreed = on.covers.iter().filter(|cover| cover.includes(group)).map(|cover| cover.threshold);
+    let least = agreed.map(|threshold| threshold.unwrap_or(asker.edition.threshold)).min();
+    let least = least.ok_or(Invalid::BeyondLimits("the edition"))?;
+    if lease.threshold < least || lease.count < u64::from(lease.threshold) {
+        return Err(Invalid::CountBelowThreshold);
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! The granting decision: from what a host holds, what it knows of the client and what was asked, to terms or a refusal.
+//!
+//! Two steps, because a request that is refused for the threshold still counts: [`admit`] decides whether the request may
+//! be counted at all, [`Site::grant`] whether a lease is given.
+
+use crate::catalogue::{Catalogue, Edition};
+use crate::entitlement::{Entitlement, Pool};
+use crate::id::{HostId, RequestId, Slug};
+use crate::lease::{LeaseKind, Seat};
+use crate::refusal::Refusal;
+use crate::request::{Act, ClientRequest};
+use crate::seats::{SeatUse, allot};
+use crate::signature::PublicKey;
+use crate::time::Timestamp;
+
+/// What a host holds of one publisher.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// The host's own id.
+    pub host: HostId,
+    /// The newest catalogue.
+    pub catalogue: &'a Catalogue,
+    /// All entitlements, whatever their state.
+    pub entitlements: &'a [&'a Entitlement],
+}
+
+/// What the ledger knows of one client and edition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// The key that the client came with at first.
+    pub client_key: PublicKey,
+    /// The counter of its last request.
+    pub counter: u64,
+    /// The id of its last request.
+    pub request: RequestId,
+    /// The ledger's sequence of the lease that answered the last request; `None` where it was refused.
+    pub answered_by: Option<u64>,
+}
+
+/// What to do with a request that may be counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Admission {
+    /// A new request: count it, then decide.
+    New,
+    /// The last request once more: answer with the lease at this place of the ledger.
+    Repeat {
+        /// The sequence of the ledger's entry.
+        sequence: u64,
+    },
+}
+
+/// The terms of a lease that is to be granted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// Which of the site's entitlements it stands on.
+    pub entitlement: usize,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// From when the client asks for the next one.
+    pub renew_after: Timestamp,
+    /// The threshold that was reached.
+    pub threshold: u32,
+    /// The seat, for a lease of kind seat.
+    pub seat: Option<Seat>,
+    /// Features of edition and entitlement.
+    pub features: Option<Vec<Slug>>,
+}
+
+impl<'a> Site<'a> {
+    /// The edition a request names, where an entitlement that has not ended covers it.
+    pub fn covered_edition(&self, request: &ClientRequest, now: Timestamp) -> Result<&'a Edition, Refusal> {
+        let unknown =
+            || Refusal::EditionUnknown { edition: request.edition, catalogue_version: self.catalogue.version };
+        let edition = self.catalogue.edition(request.edition).ok_or_else(unknown)?;
+        self.entitlement_for(edition, now)?;
+        Ok(edition)
+    }
+
+    /// The entitlement that covers the edition and lasts longest, and its index.
+    fn entitlement_for(&self, edition: &Edition, now: Timestamp) -> Result<(usize, &'a Entitlement), Refusal> {
+        if self.entitlements.is_empty() {
+            return Err(Refusal::HostNotActivated { publisher: self.catalogue.publisher.clone() });
+        }
+        let covering = self.entitlements.iter().enumerate().filter(|(_, held)| self.covers(held, edition));
+        let (index, best) = covering
+            .max_by_key(|(_, held)| held.stop_at)
+            .ok_or_else(|| Refusal::EditionNotCovered { edition: edition.id.clone() })?;
+        if best.stop_at <= now {
+            return Err(Refusal::EntitlementExpired { stopped_at: best.stop_at });
+        }
+        Ok((index, best))
+    }
+
+    fn covers(&self, entitlement: &Entitlement, edition: &Edition) -> bool {
+        match edition.kind {
+            LeaseKind::Seat => entitlement.pools.iter().any(|pool| pool.edition == edition.number),
+            LeaseKind::Volume => {
+                let group = self.catalogue.group_of(edition);
+                group.is_some_and(|group| entitlement.covers.iter().any(|cover| cover.includes(group)))
+            }
+        }
+    }
+
+    /// The threshold of an edition: the one agreed in the entitlement, or else the edition's own.
+    fn threshold(&self, entitlement: &Entitlement, edition: &Edition) -> u32 {
+        let group = self.catalogue.group_of(edition);
+        let covers = entitlement.covers.iter().filter(|cover| group.is_some_and(|group| cover.includes(group)));
+        covers.filter_map(|cover| cover.threshold).min().unwrap_or(edition.threshold)
+    }
+
+    /// Decides on a request that was counted: `count` includes its client, `seats` is how the pool stands.
+    pub fn grant(
+        &self,
+        request: &ClientRequest,
+        count: u64,
+        seats: impl FnOnce(&Pool) -> SeatUse,
+        now: Timestamp,
+    ) -> Result<Terms, Refusal> {
+        let edition = self.covered_edition(request, now)?;
+        let (index, entitlement) = self.entitlement_for(edition, now)?;
+        if let Some(clients_max) = entitlement.clients_max.filter(|max| count > *max) {
+            return Err(Refusal::ClientsExhausted { count, clients_max });
+        }
+        let features = features(edition, entitlement);
+        let until = |secs: u64| now.plus(secs).min(entitlement.stop_at);
+        match edition.kind {
+            LeaseKind::Volume => {
+                let threshold = self.threshold(entitlement, edition);
+                if count < u64::from(threshold) {
+                    let retry_after_secs = self.catalogue.policy.retry.default_secs;
+                    return Err(Refusal::ThresholdNotMet { count, need: threshold, retry_after_secs });
+                }
+                let expires = until(self.catalogue.policy.lease_secs.min(entitlement.lease_secs_max));
+                let renew_after = renewal(now, expires, self.catalogue.policy.renew.default_secs);
+                Ok(Terms { entitlement: index, expires, renew_after, threshold, seat: None, features })
+            }
+            LeaseKind::Seat => {
+                let pool = pool_for(entitlement, edition, request.pool.as_ref())?;
+                let fence = allot(pool, &seats(pool), request.fence, now)?;
+                let expires = until(pool.term_secs.min(entitlement.lease_secs_max));
+                let renew_after = renewal(now, expires, pool.term_secs / 2);
+                let seat = Some(Seat { pool: pool.id.clone(), fence });
+                Ok(Terms { entitlement: index, expires, renew_after, threshold: 1, seat, features })
+            }
+        }
+    }
+}
+
+/// Whether a request is one that this host may count.
+pub fn admit(
+    site: &Site<'_>,
+    request: &ClientRequest,
+    known: Option<&Known>,
+    now: Timestamp,
+) -> Result<Admission, Refusal> {
+    match request.act {
+        Act::Activate | Act::Release => {}
+        Act::Mak => return Err(Refusal::WrongWay { why: "a MAK is activated by the authority, not by a host" }),
+        Act::Rekey => return Err(Refusal::WrongWay { why: "this host does not replace client keys" }),
+    }
+    if let Some(audience) = request.audience.filter(|audience| *audience != site.host) {
+        return Err(Refusal::RequestForAnotherHost { audience, host: site.host });
+    }
+    if let Some(known) = known {
+        if known.client_key != request.client_key {
+            return Err(Refusal::RekeyRequired);
+        }
+        if known.request == request.request {
+            return repeat(request, known);
+        }
+        if request.counter <= known.counter {
+            return Err(Refusal::RequestReplayed { counter: request.counter, seen: known.counter });
+        }
+    }
+    let tolerated_secs = site.catalogue.policy.skew_secs;
+    if request.time.secs_since(now).max(now.secs_since(request.time)) > tolerated_secs {
+        return Err(Refusal::ClockSkew { client_time: request.time, host_time: now, tolerated_secs });
+    }
+    Ok(Admission::New)
+}
+
+/// A request id that was seen: the same request gets the same answer, another one under its id gets none. A request that
+/// was refused is decided again, as the reason may have gone.
+fn repeat(request: &ClientRequest, known: &Known) -> Result<Admission, Refusal> {
+    if request.counter != known.counter {
+        return Err(Refusal::RequestConflict);
+    }
+    Ok(known.answered_by.map_or(Admission::New, |sequence| Admission::Repeat { sequence }))
+}
+
+fn pool_for<'e>(entitlement: &'e Entitlement, edition: &Edition, asked: Option<&Slug>) -> Result<&'e Pool, Refusal> {
+    let mut pools = entitlement.pools.iter().filter(|pool| pool.edition == edition.number);
+    let pool = match asked {
+        Some(id) => pools.find(|pool| pool.id == *id),
+        None => pools.next(),
+    };
+    pool.ok_or_else(|| Refusal::PoolUnknown { pool: asked.unwrap_or(&edition.id).clone() })
+}
+
+fn features(edition: &Edition, entitlement: &Entitlement) -> Option<Vec<Slug>> {
+    let mut all: Vec<Slug> = edition.features.iter().chain(&entitlement.features).flatten().cloned().collect();
+    all.sort();
+    all.dedup();
+    (!all.is_empty()).then_some(all)
+}
+
+/// The usual interval, or half of what is left where the lease is too short for it.
+fn renewal(now: Timestamp, expires: Timestamp, usual_secs: u64) -> Timestamp {
+    now.plus(usual_secs.min(expires.secs_since(now) / 2))
+}

@@ -1,0 +1,128 @@
+//! Ed25519 keys and signatures (RFC 8032), verified strictly.
+//!
+//! Strict means: points of small order and non-canonical encodings are refused, so that one signature cannot hold for two
+//! messages or keys, and every verifier agrees (`verify_strict` of `ed25519-dalek`).
+//! A secret key is its 32-byte seed; the public half is always computed from it and never taken as an input beside it.
+
+use std::fmt;
+
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use sha2::{Digest as _, Sha256};
+
+use crate::id::to_hex;
+
+/// The public half of a key pair; a value of this type is a canonical point that is not of small order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// The key with this 32-byte encoding (RFC 8032, 5.1.2), or `None` where it is no point or a weak one.
+    ///
+    /// ```
+    /// use keymuster_core::signature::PublicKey;
+    /// assert!(PublicKey::from_bytes(&[0; 32]).is_none(), "a point of small order");
+    /// ```
+    pub fn from_bytes(bytes: &[u8; 32]) -> Option<PublicKey> {
+        let key = VerifyingKey::from_bytes(bytes).ok()?;
+        let canonical = key.to_edwards().compress().to_bytes() == *bytes;
+        (canonical && !key.is_weak()).then_some(PublicKey(key))
+    }
+
+    /// The 32-byte encoding.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    /// The short name by which documents refer to this key.
+    pub fn signer(&self) -> SignerId {
+        let digest = Sha256::digest(self.0.as_bytes());
+        let mut name = [0; 8];
+        name.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        SignerId(name)
+    }
+
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", to_hex(self.as_bytes()))
+    }
+}
+
+impl<C> Encode<C> for PublicKey {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.bytes(self.as_bytes())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for PublicKey {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        let bytes = d.bytes()?.try_into().map_err(|_| decode::Error::message("public key is not 32 bytes long"))?;
+        PublicKey::from_bytes(bytes).ok_or_else(|| decode::Error::message("public key is no valid point"))
+    }
+}
+
+/// The secret half of a key pair. It prints as `***`.
+#[derive(Clone)]
+pub struct SecretKey(SigningKey);
+
+impl SecretKey {
+    /// The key with this 32-byte seed (RFC 8032, 5.1.5), which the caller has drawn at random or read from a key file.
+    pub fn from_seed(seed: &[u8; 32]) -> SecretKey {
+        SecretKey(SigningKey::from_bytes(seed))
+    }
+
+    /// The seed, for a key file. Nothing else may see it.
+    pub fn reveal_seed(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    /// The public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(***)")
+    }
+}
+
+/// The first 8 bytes of the SHA-256 of a public key: how a document names the key that signed it.
+///
+/// A name finds a key, it never vouches for one: two keys with one name would only make a signature fail.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignerId([u8; 8]);
+
+impl fmt::Display for SignerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_hex(&self.0))
+    }
+}
+
+impl fmt::Debug for SignerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignerId({self})")
+    }
+}
+
+impl<C> Encode<C> for SignerId {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.bytes(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for SignerId {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        d.bytes()?.try_into().map(SignerId).map_err(|_| decode::Error::message("signer is not 8 bytes long"))
+    }
+}
