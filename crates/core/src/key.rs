@@ -64,8 +64,8 @@ pub struct KeyFields {
 }
 
 impl KeyFields {
-    /// The bytes over which the authority computes the tag, after its own prefix: a nibble of zeros, two bits of version,
-    /// two of kind, then number, mark and the lower 24 bits of the serial, all big-endian.
+    /// The bytes over which the authority computes the tag, after its own prefix: a nibble of zeros, two bits of
+    /// version, two of kind, then number, mark and the lower 24 bits of the serial, all big-endian.
     pub fn mac_input(&self) -> [u8; 7] {
         let kind = match self.kind {
             KeyKind::Setup => 0,
@@ -305,7 +305,8 @@ pub enum KeyError {
         /// The place of the first of the two in its group, 1 to 5; the other follows it, perhaps in the next group.
         symbol: u8,
     },
-    /// At least two symbols are wrong, and what was meant cannot be told; also said of a mistyped key of another version.
+    /// At least two symbols are wrong, and what was meant cannot be told; also said of a mistyped key of another
+    /// version.
     Unreadable,
     /// The symbols agree, but write a number that no key has; at least four are wrong, or somebody invented them.
     TooLarge,
