@@ -5,24 +5,22 @@
 use axum::Router;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use keymuster_core::codes::{self, Code};
+use keymuster_core::invalid::Invalid;
+use keymuster_core::refusal::{Member, Refusal};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// What a request gets instead of its answer.
 ///
 /// ```
-/// use axum::http::StatusCode;
+/// use keymuster_core::codes;
 /// use keymuster_service::Problem;
-/// let refusal = Problem::new("threshold-not-met", StatusCode::CONFLICT, "too few clients have asked", "12 of 25")
-///     .with("count", 12)
-///     .with("need", 25)
-///     .retry_after(7200);
+/// let refusal = Problem::new(&codes::THRESHOLD_NOT_MET, "12 of 25").with("count", 12).with("need", 25).retry_after(7200);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Problem {
-    code: &'static str,
-    status: StatusCode,
-    title: &'static str,
+    code: &'static Code,
     detail: String,
     members: Map<String, Value>,
     retry_after_secs: Option<u64>,
@@ -41,9 +39,9 @@ struct Body<'a> {
 }
 
 impl Problem {
-    /// A problem with its stable `code`, the `title` that belongs to the code, and a `detail` about this one case.
-    pub fn new(code: &'static str, status: StatusCode, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { code, status, title, detail: detail.into(), members: Map::new(), retry_after_secs: None }
+    /// A problem of a stable code, with a `detail` about this one case.
+    pub fn new(code: &'static Code, detail: impl Into<String>) -> Problem {
+        Problem { code, detail: detail.into(), members: Map::new(), retry_after_secs: None }
     }
 
     /// Adds one of the numbers behind the problem, as a member of its JSON object.
@@ -62,30 +60,52 @@ impl Problem {
         self
     }
 
-    /// The stable name of this kind of problem.
-    pub fn code(&self) -> &'static str {
+    /// The code.
+    pub fn code(&self) -> &'static Code {
         self.code
     }
 
     /// The status it is answered with.
     pub fn status(&self) -> StatusCode {
-        self.status
+        StatusCode::from_u16(self.code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// A refusal with its numbers as members.
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Problem {
+        let mut problem = Problem::new(refusal.code(), refusal.to_string());
+        for (name, value) in refusal.members() {
+            problem = match value {
+                Member::Number(number) => problem.with(name, number),
+                Member::Text(text) => problem.with(name, text),
+            };
+        }
+        problem.retry_after_secs = refusal.retry_after_secs();
+        problem
+    }
+}
+
+/// A request whose document cannot be accepted; the document's own code stands in the member `reason`.
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Problem {
+        Problem::new(&codes::REQUEST_INVALID, invalid.to_string()).with("reason", invalid.code().name)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Body {
-            r#type: format!("urn:keymuster:code:{}", self.code),
-            title: self.title,
-            status: self.status.as_u16(),
+            r#type: self.code.urn(),
+            title: self.code.sentence,
+            status: self.status().as_u16(),
             detail: &self.detail,
-            code: self.code,
+            code: self.code.name,
             members: &self.members,
         };
         let json = serde_json::to_vec(&body).expect("strings and JSON values always serialise");
         let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
-        let mut response = (self.status, headers, json).into_response();
+        let mut response = (self.status(), headers, json).into_response();
         if let Some(secs) = self.retry_after_secs {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
@@ -99,10 +119,10 @@ pub fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Ro
 }
 
 async fn not_found(uri: Uri) -> Problem {
-    Problem::new("not-found", StatusCode::NOT_FOUND, "there is nothing here", format!("nothing at {}", uri.path()))
+    Problem::new(&codes::ROUTE_UNKNOWN, format!("nothing at {}", uri.path()))
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not take {method}; the header Allow names what it takes", uri.path());
-    Problem::new("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method", detail)
+    Problem::new(&codes::METHOD_NOT_ALLOWED, detail)
 }
