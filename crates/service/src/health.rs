@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::routing::get;
+use keymuster_core::codes;
 use tokio::sync::Mutex;
 
 use crate::Problem;
@@ -45,5 +45,5 @@ where
 }
 
 fn not_ready(reason: String) -> Problem {
-    Problem::new("not-ready", StatusCode::SERVICE_UNAVAILABLE, "the server cannot do its work", reason)
+    Problem::new(&codes::NOT_READY, reason)
 }

@@ -9,13 +9,13 @@ use std::task::Poll;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
+use keymuster_core::codes;
 use tokio::time::timeout;
 
 use super::Limits;
@@ -75,31 +75,29 @@ impl Requests {
     fn body_too_large(&self) -> Problem {
         let limit = self.limits.body_bytes;
         let detail = format!("the body of a request may have {limit} bytes");
-        Problem::new("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "the request is too large", detail)
-            .with("limit_bytes", limit)
+        Problem::new(&codes::BODY_TOO_LARGE, detail).with("limit_bytes", limit)
     }
 
     fn body_too_slow(&self) -> Problem {
         let detail = format!("the body did not arrive within {:?}", self.limits.body);
-        Problem::new("body-too-slow", StatusCode::REQUEST_TIMEOUT, "the request arrived too slowly", detail)
+        Problem::new(&codes::REQUEST_TIMEOUT, detail)
     }
 
     fn took_too_long(&self) -> Problem {
         let detail = format!("there was no answer within {:?}; the same request may be sent again", self.limits.total);
-        Problem::new("overloaded", StatusCode::SERVICE_UNAVAILABLE, "the server is overloaded", detail)
-            .retry_after(self.limits.total.as_secs())
+        Problem::new(&codes::HOST_BUSY, detail).retry_after(self.limits.total.as_secs())
     }
 }
 
 fn body_broken(error: &(dyn std::error::Error + 'static)) -> Problem {
     tracing::debug!(%error, "a body broke off");
     let detail = "the body ended before its announced length, or is not well-formed";
-    Problem::new("body-broken", StatusCode::BAD_REQUEST, "the request is not whole", detail)
+    Problem::new(&codes::REQUEST_INVALID, detail)
 }
 
 fn internal_error() -> Problem {
     let detail = "this is a fault of the program, and the server's log has the details";
-    Problem::new("internal-error", StatusCode::INTERNAL_SERVER_ERROR, "the server failed", detail)
+    Problem::new(&codes::INTERNAL_FAILURE, detail)
 }
 
 /// Runs `future` and catches its panic: a bug costs the request in which it shows, and nothing else.
