@@ -10,7 +10,6 @@ use crate::lease::{LeaseKind, Seat};
 use crate::refusal::Refusal;
 use crate::request::{Act, ClientRequest};
 use crate::seats::{SeatUse, allot};
-use crate::signature::PublicKey;
 use crate::time::Timestamp;
 
 /// What a host holds of one publisher.
@@ -28,7 +27,7 @@ pub struct Site<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Known {
     /// The key that the client came with at first.
-    pub client_key: PublicKey,
+    pub client_key: [u8; 32],
     /// The counter of its last request.
     pub counter: u64,
     /// The id of its last request.
@@ -162,7 +161,7 @@ pub fn admit(
         return Err(Refusal::RequestForAnotherHost { audience, host: site.host });
     }
     if let Some(known) = known {
-        if known.client_key != request.client_key {
+        if known.client_key != *request.client_key.as_bytes() {
             return Err(Refusal::RekeyRequired);
         }
         if known.request == request.request {

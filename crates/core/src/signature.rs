@@ -25,8 +25,7 @@ impl PublicKey {
     /// ```
     pub fn from_bytes(bytes: &[u8; 32]) -> Option<PublicKey> {
         let key = VerifyingKey::from_bytes(bytes).ok()?;
-        let canonical = key.to_edwards().compress().to_bytes() == *bytes;
-        (canonical && !key.is_weak()).then_some(PublicKey(key))
+        (has_canonical_y(bytes) && !key.is_weak()).then_some(PublicKey(key))
     }
 
     /// The 32-byte encoding.
@@ -45,6 +44,13 @@ impl PublicKey {
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
     }
+}
+
+/// Whether y is below the field's prime, 2^255 - 19. The other non-canonical encodings, those of x = 0 with a sign, are
+/// points of small order.
+fn has_canonical_y(bytes: &[u8; 32]) -> bool {
+    let [low, middle @ .., high] = bytes;
+    !(high & 0x7f == 0x7f && middle.iter().all(|byte| *byte == 0xff) && *low >= 0xed)
 }
 
 impl fmt::Debug for PublicKey {
@@ -124,5 +130,33 @@ impl<C> Encode<C> for SignerId {
 impl<'b, C> Decode<'b, C> for SignerId {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
         d.bytes()?.try_into().map(SignerId).map_err(|_| decode::Error::message("signer is not 8 bytes long"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_and_non_canonical_keys_are_refused() {
+        let mut sign_of_zero = [0; 32];
+        sign_of_zero[0] = 1;
+        sign_of_zero[31] = 0x80;
+        let prime_plus = |low: u8| {
+            let mut bytes = [0xff; 32];
+            bytes[0] = low;
+            bytes[31] = 0x7f;
+            bytes
+        };
+        for (bytes, why) in [
+            ([0; 32], "order 4"),
+            (sign_of_zero, "the neutral element with a sign"),
+            (prime_plus(0xed), "y = p"),
+            (prime_plus(0xee), "y = p + 1"),
+            (prime_plus(0xf0), "y = p + 3, a point of large order"),
+        ] {
+            assert!(PublicKey::from_bytes(&bytes).is_none(), "{why}");
+        }
+        assert!(PublicKey::from_bytes(SecretKey::from_seed(&[7; 32]).public().as_bytes()).is_some());
     }
 }
