@@ -23,17 +23,33 @@ pub struct Site<'a> {
     pub entitlements: &'a [&'a Entitlement],
 }
 
-/// What the ledger knows of one client and edition.
+/// What the ledger knows of a client.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Known {
-    /// The key that the client came with at first.
+    /// The key that the client came with at first; the same for all its editions.
     pub client_key: [u8; 32],
-    /// The counter of its last request.
+    /// Its last request for the edition that is asked for; `None` where this is the first one.
+    pub last: Option<LastRequest>,
+}
+
+/// The last request of a client for one edition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LastRequest {
+    /// Its counter.
     pub counter: u64,
-    /// The id of its last request.
+    /// Its id.
     pub request: RequestId,
-    /// The ledger's sequence of the lease that answered the last request; `None` where it was refused.
+    /// The ledger's sequence of the entry that answered it; `None` where it was refused.
     pub answered_by: Option<u64>,
+}
+
+/// How many clients a family counts when one of them asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counted {
+    /// Distinct clients in the window, the one that asks included.
+    pub count: u64,
+    /// Whether the one that asks was not among them before.
+    pub is_newcomer: bool,
 }
 
 /// What to do with a request that may be counted.
@@ -107,17 +123,18 @@ impl<'a> Site<'a> {
         covers.filter_map(|cover| cover.threshold).min().unwrap_or(edition.threshold)
     }
 
-    /// Decides on a request that was counted: `count` includes its client, `seats` is how the pool stands.
+    /// Decides on a request that may be counted; `seats` tells how a pool stands.
     pub fn grant(
         &self,
         request: &ClientRequest,
-        count: u64,
+        counted: Counted,
         seats: impl FnOnce(&Pool) -> SeatUse,
         now: Timestamp,
     ) -> Result<Terms, Refusal> {
         let edition = self.covered_edition(request, now)?;
         let (index, entitlement) = self.entitlement_for(edition, now)?;
-        if let Some(clients_max) = entitlement.clients_max.filter(|max| count > *max) {
+        let count = counted.count;
+        if let Some(clients_max) = entitlement.clients_max.filter(|max| counted.is_newcomer && count > *max) {
             return Err(Refusal::ClientsExhausted { count, clients_max });
         }
         let features = features(edition, entitlement);
@@ -164,11 +181,13 @@ pub fn admit(
         if known.client_key != *request.client_key.as_bytes() {
             return Err(Refusal::RekeyRequired);
         }
-        if known.request == request.request {
-            return repeat(request, known);
-        }
-        if request.counter <= known.counter {
-            return Err(Refusal::RequestReplayed { counter: request.counter, seen: known.counter });
+        if let Some(last) = &known.last {
+            if last.request == request.request {
+                return repeat(request, last);
+            }
+            if request.counter <= last.counter {
+                return Err(Refusal::RequestReplayed { counter: request.counter, seen: last.counter });
+            }
         }
     }
     let tolerated_secs = site.catalogue.policy.skew_secs;
@@ -180,11 +199,11 @@ pub fn admit(
 
 /// A request id that was seen: the same request gets the same answer, another one under its id gets none. A request that
 /// was refused is decided again, as the reason may have gone.
-fn repeat(request: &ClientRequest, known: &Known) -> Result<Admission, Refusal> {
-    if request.counter != known.counter {
+fn repeat(request: &ClientRequest, last: &LastRequest) -> Result<Admission, Refusal> {
+    if request.counter != last.counter {
         return Err(Refusal::RequestConflict);
     }
-    Ok(known.answered_by.map_or(Admission::New, |sequence| Admission::Repeat { sequence }))
+    Ok(last.answered_by.map_or(Admission::New, |sequence| Admission::Repeat { sequence }))
 }
 
 fn pool_for<'e>(entitlement: &'e Entitlement, edition: &Edition, asked: Option<&Slug>) -> Result<&'e Pool, Refusal> {

@@ -37,6 +37,7 @@ pub mod trust;
 pub mod clock;
 pub mod coverage;
 pub mod grant;
+pub mod ledger;
 pub mod muster;
 pub mod seats;
 pub mod state;
