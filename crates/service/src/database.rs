@@ -110,3 +110,184 @@ fn check_foreign_keys(db: &Connection) -> Result<(), Failure> {
     let rowid = rowid.map_or("?".to_owned(), |rowid| rowid.to_string());
     Err(Failure::damaged(table, "(foreign key)", rowid, format!("it names a row that {parent} does not have")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+    use std::time::Instant;
+
+    use rusqlite::ErrorCode;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const CLIENTS: &str = "CREATE TABLE client (id BIGINT PRIMARY KEY, name TEXT NOT NULL)";
+    const LEASES: &str = "CREATE TABLE lease (id BIGINT PRIMARY KEY, client BIGINT NOT NULL REFERENCES client (id))";
+
+    /// A directory for one test, and the path of a database in it that does not exist.
+    fn place() -> (TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state").join("host.db");
+        (directory, path)
+    }
+
+    fn pragma<T: rusqlite::types::FromSql>(db: &Connection, name: &str) -> T {
+        db.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_database_is_private_and_durable() {
+        let (_directory, path) = place();
+        let db = open(&path, &["CREATE TABLE client (id BIGINT)"]).unwrap();
+        db.execute("INSERT INTO client VALUES (1)", []).unwrap();
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        for suffix in ["", "-wal", "-shm"] {
+            let file = PathBuf::from(format!("{}{suffix}", path.display()));
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
+        assert_eq!(pragma::<String>(&db, "journal_mode"), "wal");
+        assert_eq!(pragma::<i64>(&db, "synchronous"), 2);
+        assert_eq!(pragma::<i64>(&db, "foreign_keys"), 1);
+        assert_eq!(pragma::<i64>(&db, "trusted_schema"), 0);
+        assert_eq!(pragma::<i64>(&db, "wal_autocheckpoint"), i64::from(WAL_PAGES_MAX));
+        assert_eq!(pragma::<i64>(&db, "page_size") * i64::from(WAL_PAGES_MAX), i64::from(WAL_KEPT_BYTES));
+    }
+
+    #[test]
+    fn missing_migrations_run_once_and_in_order() {
+        let (_directory, path) = place();
+        drop(open(&path, &[CLIENTS]).unwrap());
+        for _ in 0..2 {
+            let db = open(&path, &[CLIENTS, LEASES]).unwrap();
+            assert_eq!(pragma::<i64>(&db, "user_version"), 2);
+            db.query_row("SELECT count(*) FROM lease", [], |_| Ok(())).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_nothing_behind() {
+        let (_directory, path) = place();
+        drop(open(&path, &[CLIENTS]).unwrap());
+        assert!(matches!(open(&path, &[CLIENTS, LEASES, "CREATE TABEL x"]), Err(Failure::Sqlite(_))));
+        let db = open(&path, &[CLIENTS, LEASES]).unwrap();
+        assert_eq!(pragma::<i64>(&db, "user_version"), 2);
+    }
+
+    #[test]
+    fn programs_that_open_a_new_database_at_once_agree() {
+        let (_directory, path) = place();
+        let open_one = || open(&path, &[CLIENTS, LEASES]).map(|db| pragma::<i64>(&db, "user_version"));
+        let versions: Vec<i64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open_one)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+        });
+        assert_eq!(versions, [2; 8]);
+    }
+
+    #[test]
+    fn a_newer_schema_is_left_alone() {
+        let (_directory, path) = place();
+        drop(open(&path, &[CLIENTS, LEASES]).unwrap());
+        let failure = open(&path, &[CLIENTS]).unwrap_err();
+        assert!(matches!(failure, Failure::Newer { found: 2, known: 1 }));
+        assert!(failure.to_string().contains("newer version of this program (schema 2, this version knows 1)"));
+        assert!(open_read_only(&path).is_ok());
+    }
+
+    #[test]
+    fn rows_that_contradict_each_other_stop_a_migration() {
+        let (_directory, path) = place();
+        let db = open(&path, &[CLIENTS, LEASES]).unwrap();
+        db.pragma_update(None, "foreign_keys", false).unwrap();
+        db.execute("INSERT INTO lease (id, client) VALUES (7, 404)", []).unwrap();
+        drop(db);
+        let failure = open(&path, &[CLIENTS, LEASES, "CREATE TABLE seat (id BIGINT)"]).unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "the database contradicts itself: table lease, column (foreign key), row 1: \
+             it names a row that client does not have; restore a backup"
+        );
+    }
+
+    #[test]
+    fn other_files_and_missing_files_are_named() {
+        let (directory, path) = place();
+        let text = directory.path().join("notes.txt");
+        fs::write(&text, "not a database, but long enough to be asked: ".repeat(100)).unwrap();
+        assert!(matches!(open(&text, &[CLIENTS]), Err(Failure::Corrupt(_))));
+        let failure = open_read_only(&path).unwrap_err().to_string();
+        assert!(
+            failure.starts_with(&format!("cannot open the database {}: No such file", path.display())),
+            "{failure}"
+        );
+        let beneath_a_file = text.join("host.db");
+        let failure = open(&beneath_a_file, &[CLIENTS]).unwrap_err().to_string();
+        assert!(failure.starts_with(&format!("cannot create the database {}", beneath_a_file.display())), "{failure}");
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let (_directory, path) = place();
+        let db = open(&path, &[CLIENTS]).unwrap();
+        let reader = open_read_only(&path).unwrap();
+        assert!(reader.execute("INSERT INTO client VALUES (1, 'x')", []).is_err());
+        db.execute("INSERT INTO client VALUES (1, 'x')", []).unwrap();
+        let count: i64 = reader.query_row("SELECT count(*) FROM client", [], |row| row.get(0)).unwrap();
+        assert_eq!(count, 1);
+    }
+
+    #[test]
+    fn a_full_database_and_a_locked_one_are_told_apart() {
+        let (_directory, path) = place();
+        let db = open(&path, &[CLIENTS]).unwrap();
+        let pages: i64 = pragma(&db, "page_count");
+        db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        let full = db.execute("INSERT INTO client VALUES (1, ?1)", ["x".repeat(100_000)]).unwrap_err();
+        assert!(matches!(Failure::from(full), Failure::DiskFull));
+
+        db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let other = open(&path, &[CLIENTS]).unwrap();
+        other.busy_timeout(Duration::ZERO).unwrap();
+        let busy = other.execute("INSERT INTO client VALUES (1, 'x')", []).unwrap_err();
+        assert!(matches!(Failure::from(busy), Failure::Busy));
+    }
+
+    #[test]
+    fn the_index_of_the_log_has_its_own_way_to_say_full() {
+        let sqlite = rusqlite::ffi::Error {
+            code: ErrorCode::SystemIoFailure,
+            extended_code: rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+        };
+        assert!(matches!(Failure::from(rusqlite::Error::SqliteFailure(sqlite, None)), Failure::DiskFull));
+        let sqlite =
+            rusqlite::ffi::Error { code: ErrorCode::SystemIoFailure, extended_code: rusqlite::ffi::SQLITE_IOERR_FSYNC };
+        assert!(matches!(Failure::from(rusqlite::Error::SqliteFailure(sqlite, None)), Failure::Sqlite(_)));
+    }
+
+    /// Pages of the write-ahead log, and how many of them are in the database as well.
+    fn wal(db: &Connection) -> (i64, i64) {
+        db.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok((row.get(1)?, row.get(2)?))).unwrap()
+    }
+
+    #[test]
+    fn the_checkpointer_moves_the_log_and_ends_when_dropped() {
+        let (_directory, path) = place();
+        let db = open(&path, &[CLIENTS]).unwrap();
+        let checkpointer = Checkpointer::start(&path).unwrap();
+        db.execute("INSERT INTO client VALUES (1, 'x')", []).unwrap();
+        let started = Instant::now();
+        while wal(&db).0 != wal(&db).1 {
+            assert!(started.elapsed() < Duration::from_secs(20), "the log is never moved");
+            std::thread::yield_now();
+        }
+        let started = Instant::now();
+        drop(checkpointer);
+        assert!(started.elapsed() < Duration::from_millis(900), "it did not wait for the next checkpoint");
+    }
+}

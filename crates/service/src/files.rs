@@ -73,3 +73,48 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
 fn with_context(error: &io::Error, verb: &str, path: &Path) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {verb} {}: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_stays_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("host.key");
+        fs::write(&path, b"a longer text than the next one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        write_private(&path, b"secret").unwrap();
+        assert_eq!(read_private(&path, 6).unwrap(), b"secret");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn what_an_earlier_crash_left_behind_is_no_obstacle() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("host.key");
+        let (left_behind, _) = create_temporary(&path).unwrap();
+        write_private(&path, b"secret").unwrap();
+        assert!(left_behind.exists());
+        assert_eq!(read_private(&path, 100).unwrap(), b"secret");
+    }
+
+    #[test]
+    fn failures_name_the_file_and_leave_the_old_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("host.key");
+        let message = |result: io::Result<Vec<u8>>| result.unwrap_err().to_string();
+        assert!(message(read_private(&path, 100)).starts_with(&format!("cannot read {}", path.display())));
+        write_private(&path, b"secret").unwrap();
+        assert!(message(read_private(&path, 5)).contains("larger than 5 bytes"));
+
+        let impossible = directory.path().join("a directory");
+        fs::create_dir_all(impossible.join("with content")).unwrap();
+        let error = write_private(&impossible, b"secret").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot write {}", impossible.display())), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "no temporary file stays");
+    }
+}

@@ -47,3 +47,40 @@ where
 fn not_ready(reason: String) -> Problem {
     Problem::new(&codes::NOT_READY, reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use http_body_util::BodyExt;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+
+    use super::*;
+
+    async fn get_from(path: &str, check: fn() -> Result<(), String>) -> (StatusCode, String) {
+        let router: Router = router(check);
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let Ok(response) = TowerToHyperService::new(router).call(request).await;
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn readiness_is_what_the_check_says_and_liveness_is_not() {
+        let ready = || Ok(());
+        let failing = || Err("the disk is full".to_owned());
+        let panicking = || panic!("on purpose");
+        for (path, check, status, text) in [
+            ("/livez", failing as fn() -> Result<(), String>, 200, "ok"),
+            ("/readyz", ready, 200, "ok"),
+            ("/readyz", failing, 503, "the disk is full"),
+            ("/readyz", panicking, 503, "the check itself failed"),
+        ] {
+            let (got, body) = get_from(path, check).await;
+            assert_eq!(got.as_u16(), status, "{path}");
+            assert!(body.contains(text), "{path}: {body}");
+        }
+    }
+}

@@ -61,3 +61,16 @@ pub fn init(format: LogFormat) -> Result<(), LogFailure> {
     };
     started.map_err(|_| LogFailure::AlreadyStarted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_read_by_name() {
+        assert_eq!("text".parse::<LogFormat>().unwrap(), LogFormat::Text);
+        assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);
+        let message = "xml".parse::<LogFormat>().unwrap_err().to_string();
+        assert_eq!(message, "unknown log format \"xml\": use text or json");
+    }
+}

@@ -126,3 +126,47 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not take {method}; the header Allow names what it takes", uri.path());
     Problem::new(&codes::METHOD_NOT_ALLOWED, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_problem_carries_its_code_its_numbers_and_when_to_come_again() {
+        let problem = Problem::new(&codes::THRESHOLD_NOT_MET, "12 of 25")
+            .with("count", 12)
+            .with("editions", vec!["standard"])
+            .retry_after(7200);
+        let response = problem.into_response();
+        assert_eq!(response.status(), codes::THRESHOLD_NOT_MET.status);
+        let header = |name| response.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(header(header::CONTENT_TYPE), "application/problem+json");
+        assert_eq!(header(header::CACHE_CONTROL), "no-store");
+        assert_eq!(header(header::RETRY_AFTER), "7200");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let expected = json!({
+            "type": "urn:keymuster:code:threshold-not-met",
+            "title": codes::THRESHOLD_NOT_MET.sentence,
+            "status": codes::THRESHOLD_NOT_MET.status,
+            "detail": "12 of 25",
+            "code": "threshold-not-met",
+            "count": 12,
+            "editions": ["standard"],
+        });
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+    }
+
+    #[test]
+    #[should_panic(expected = "status is a member of every problem")]
+    fn a_number_cannot_take_the_place_of_a_standard_member() {
+        let _ = Problem::new(&codes::NOT_READY, "x").with("status", 1);
+    }
+
+    #[test]
+    fn a_code_that_is_never_sent_is_a_fault_of_the_server() {
+        assert_eq!(Problem::new(&codes::ADDRESS_IN_USE, "x").status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 const OPEN_FILES: u64 = 32_768;
 /// The shortest time between two lines in the log about failures to accept.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
-/// How long accepting rests when the kernel has no means for another connection.
+/// How long accepting rests when trying again at once would fail again.
 const REST: Duration = Duration::from_millis(50);
 
 /// A listener whose `next` never fails.
@@ -43,16 +43,15 @@ impl Acceptor {
 
     async fn recover(&mut self, error: &io::Error) {
         match Errno::from_io_error(error) {
+            Some(Errno::CONNABORTED) => tracing::debug!("a client left before it was accepted"),
             Some(Errno::MFILE | Errno::NFILE) => {
-                self.complain(error);
+                self.complain(error, "raise the limit of open files (LimitNOFILE=, ulimit -n)");
                 self.turn_one_away().await;
             }
-            Some(Errno::NOBUFS | Errno::NOMEM) => {
-                self.complain(error);
+            _ => {
+                self.complain(error, "trying again");
                 tokio::time::sleep(REST).await;
             }
-            // Anything else is about the one connection, whose client left before it was accepted.
-            _ => tracing::debug!(%error, "a connection ended before it was accepted"),
         }
     }
 
@@ -67,10 +66,10 @@ impl Acceptor {
         self.reserve = take_reserve();
     }
 
-    fn complain(&mut self, error: &io::Error) {
+    fn complain(&mut self, error: &io::Error, advice: &str) {
         if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
             self.complained = Some(Instant::now());
-            tracing::error!(%error, "cannot accept connections; raise the limit of open files (LimitNOFILE=, ulimit -n)");
+            tracing::error!(%error, advice, "cannot accept connections");
         }
     }
 }
