@@ -203,7 +203,7 @@ fn named(name: &str) -> Option<&'static Code> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::BTreeSet;
 
     use super::*;
 
@@ -243,7 +243,7 @@ mod tests {
             client::IDENTIFIERS,
             documents::IDENTIFIERS,
         ];
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         for (identifier, name) in modules.into_iter().flatten() {
             assert!(seen.insert(*name), "{name} occurs twice");
             assert!(
