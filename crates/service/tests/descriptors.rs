@@ -1,4 +1,5 @@
 //! The edge when file descriptors run out: a test binary of its own, as the limit holds for the whole process.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 mod support;
 

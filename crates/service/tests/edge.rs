@@ -1,8 +1,9 @@
 //! The edge against clients that are slow, greedy or rude, on real sockets.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 mod support;
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
@@ -160,6 +161,19 @@ fn an_announced_gibibyte_is_refused_before_it_is_sent() {
             assert_eq!(client.read_until_closed(), b"");
         }
     }
+}
+
+/// Many clients send all before they read, and report a broken pipe where they could have told why they were refused.
+#[test]
+fn a_refused_client_can_finish_sending() {
+    let server = Server::start(patient());
+    let mut client = server.client();
+    client.send(b"POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n");
+    while !is_readable(&client) {}
+    for piece in 0..500 {
+        client.stream.write_all(&[b'x'; 1000]).unwrap_or_else(|error| panic!("{error} at piece {piece}"));
+    }
+    assert_eq!(client.answer().problem_code(), "body-too-large");
 }
 
 #[test]
