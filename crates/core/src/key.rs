@@ -12,6 +12,7 @@ use std::str::FromStr;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use sha2::{Digest, Sha256};
 
+use crate::codes::{self, Code};
 use crate::id::{NotAnId, Slug};
 use crate::key_code::{DATA_LENGTH, Element, LENGTH, Word};
 
@@ -345,6 +346,18 @@ impl fmt::Display for KeyError {
 }
 
 impl std::error::Error for KeyError {}
+
+impl KeyError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static Code {
+        match self {
+            KeyError::TooLong | KeyError::WrongLength { .. } => &codes::KEY_WRONG_LENGTH,
+            KeyError::Mistyped(_) | KeyError::Swapped { .. } => &codes::KEY_MISTYPED,
+            KeyError::Unreadable | KeyError::TooLarge => &codes::KEY_UNREADABLE,
+            KeyError::UnknownVersion { .. } | KeyError::UnknownKind => &codes::KEY_UNKNOWN_VERSION,
+        }
+    }
+}
 
 /// Blanks, and the dashes that text processors put in place of the hyphen.
 fn is_separator(c: char) -> bool {

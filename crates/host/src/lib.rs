@@ -1,1 +1,18 @@
-//! Placeholder of the crate.
+//! The customer's server: activates the machines around it on the strength of entitlements, and keeps the ledger.
+//!
+//! A request, end to end: [`routes`] → [`api::lease`] (parse and verify) → [`engine`] (queue, one transaction for all that
+//! wait: load, decide, store) → commit → sign → answer.
+
+// What a host holds.
+pub mod identity;
+pub mod site;
+pub mod store;
+
+// What it does.
+pub mod certify;
+pub mod engine;
+
+// How it is reached.
+pub mod api;
+pub mod commands;
+pub mod routes;

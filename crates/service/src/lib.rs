@@ -12,6 +12,7 @@ pub mod stop;
 // Facing the machine.
 pub mod database;
 pub mod env;
+pub mod exit;
 pub mod files;
 pub mod logs;
 

@@ -1,0 +1,3 @@
+//! The protocol that clients speak: one file per endpoint.
+
+pub mod lease;

@@ -1,0 +1,170 @@
+//! Getting an entitlement: a signed request to the publisher's authority, over HTTP or by file, and its answer.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use keymuster_core::bundle::{self, Bundle};
+use keymuster_core::chain::Chain;
+use keymuster_core::codes;
+use keymuster_core::document::Signed;
+use keymuster_core::entitlement::Entitlement;
+use keymuster_core::id::{Label, RequestId};
+use keymuster_core::key::ProductKey;
+use keymuster_core::lease::Position;
+use keymuster_core::request::HostRequest;
+use keymuster_core::time::{DAY, Timestamp};
+use keymuster_service::Env;
+use keymuster_service::exit::Coded;
+use rusqlite::Transaction;
+
+use crate::site::{Home, Publisher, ledger_head};
+use crate::store::{self, audit, entitlement::Asked};
+
+/// How long an answer to a request is waited for, in seconds; then a new request is made.
+const PENDING_SECS_MAX: u64 = 30 * DAY;
+/// How long the authority may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The request for one host key: the one that is still open, byte for byte, or a new one, which is stored before it is
+/// handed out.
+pub fn request(home: &mut Home, publisher: usize, key: &ProductKey, env: &Env) -> anyhow::Result<Vec<u8>> {
+    let now = env.now();
+    let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let held = &home.site.publishers[publisher];
+    if let Some(asked) = store::entitlement::last_asked(&tx, held.number, key.id())?
+        && is_open(&asked, held, now)
+    {
+        return Ok(asked.request);
+    }
+    let head = ledger_head(&tx, &home.site)?;
+    let body = HostRequest {
+        publisher: held.trust.publisher.clone(),
+        host: home.site.host,
+        host_key: home.key.public(),
+        request: RequestId::from_bytes(env.random()),
+        time: now,
+        key: key.reveal().parse::<Label>()?,
+        catalogue_version: held.catalogue.version,
+        name: machine_name(),
+        ledger: Some(Position {
+            host: home.site.host,
+            epoch: home.site.epoch,
+            sequence: head.sequence,
+            head: head.short(),
+        }),
+        clients: None,
+        tls_spki: None,
+        extensions: None,
+    };
+    let asked = Asked { request: Signed::sign(body, &home.key)?.bytes().to_vec(), at: now };
+    store::entitlement::note_request(&tx, held.number, key.id(), &asked)?;
+    tx.commit()?;
+    Ok(asked.request)
+}
+
+/// Whether a stored request is young enough, of today's catalogue, and not answered by an entitlement that is held.
+fn is_open(asked: &Asked, held: &Publisher, now: Timestamp) -> bool {
+    let Ok(request) = HostRequest::verify(&asked.request) else { return false };
+    let answered = held.entitlements.iter().any(|granted| granted.entitlement.request == request.request);
+    !answered && now.secs_since(asked.at) < PENDING_SECS_MAX
+}
+
+fn machine_name() -> Option<Label> {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?.trim().parse().ok()
+}
+
+/// Takes an authority's answer: the entitlement, and the newer licence pack and revocations that came with it.
+pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> anyhow::Result<Signed<Entitlement>> {
+    let now = env.now();
+    let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let held = &home.site.publishers[publisher];
+    let revocations = Chain::new(&held.trust, &held.pack, None)?.revocations().cloned();
+    let chain = Chain::new(&held.trust, answer, revocations)?;
+    let bytes = answer.entitlement.as_ref().context("the answer holds no entitlement")?;
+    let entitlement = chain.entitlement(bytes)?;
+    ensure!(
+        entitlement.host == home.site.host && entitlement.host_key == home.key.public(),
+        keymuster_core::invalid::Invalid::ForAnotherHost
+    );
+    let asked = store::entitlement::last_asked(&tx, held.number, entitlement.key)?;
+    let request = asked.and_then(|asked| HostRequest::verify(&asked.request).ok());
+    let Some(request) = request.filter(|request| request.request == entitlement.request) else {
+        bail!(keymuster_core::invalid::Invalid::AnswerToAnotherRequest);
+    };
+    ensure!(
+        now.secs_since(request.time) < PENDING_SECS_MAX,
+        "the answer came later than 30 days after its request; ask again"
+    );
+    ensure!(now < entitlement.stop_at, keymuster_core::invalid::Invalid::Expired { at: entitlement.stop_at });
+    let kept = Bundle { entitlement: answer.entitlement.clone(), issuers: answer.issuers.clone(), ..Bundle::default() };
+    store::entitlement::set_answer(&tx, held.number, entitlement.key, &kept.to_bytes())?;
+    take_pack(&tx, held, &chain, answer)?;
+    let act = audit::Act {
+        actor: &audit::operating_user(),
+        act: "host activated",
+        subject: &entitlement.id.to_string(),
+        detail: &format!("publisher {}, until {}", held.trust.publisher, entitlement.stop_at),
+    };
+    audit::record(&tx, act, now)?;
+    tx.commit()?;
+    Ok(entitlement)
+}
+
+/// Keeps the pack of an answer where it is at least as new as the one that is held.
+fn take_pack(tx: &Transaction<'_>, held: &Publisher, chain: &Chain<'_>, answer: &Bundle) -> anyhow::Result<()> {
+    let Some(bytes) = &answer.catalogue else { return Ok(()) };
+    let catalogue = chain.catalogue(bytes)?;
+    if catalogue.version < held.catalogue.version {
+        return Ok(());
+    }
+    let pack = Bundle {
+        catalogue: answer.catalogue.clone(),
+        issuers: answer.issuers.clone(),
+        revocations: answer.revocations.clone(),
+        ..Bundle::default()
+    };
+    Ok(store::publisher::set_pack(tx, held.number, &pack.to_bytes())?)
+}
+
+/// Sends a request to the authority at `url`.
+pub fn send(url: &str, request: &[u8]) -> anyhow::Result<Bundle> {
+    check_secrecy(url)?;
+    let config = ureq::Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).http_status_as_error(false);
+    let agent: ureq::Agent = config.max_redirects(0).build().into();
+    let target = format!("{}/v1/certify", url.trim_end_matches('/'));
+    let sent = agent.post(&target).header("content-type", "application/cose").send(request);
+    let mut response = sent.map_err(|error| Coded {
+        code: &codes::HOST_UNREACHABLE,
+        detail: format!("the authority at {url} does not answer: {error}"),
+    })?;
+    let status = response.status();
+    let body = response.body_mut().with_config().limit(bundle::SIZE_MAX as u64).read_to_vec();
+    let body = body.map_err(|error| not_an_authority(url, &error.to_string()))?;
+    if !status.is_success() {
+        return Err(problem(&body).unwrap_or_else(|| not_an_authority(url, &format!("HTTP {status}"))).into());
+    }
+    Bundle::parse(&body).map_err(|error| not_an_authority(url, &error.to_string()).into())
+}
+
+/// A host key would be readable on the way, except on this machine itself.
+fn check_secrecy(url: &str) -> Result<(), Coded> {
+    let rest = url.strip_prefix("http://");
+    let host = rest.map(|rest| rest.rsplit_once(':').map_or(rest, |(host, _)| host).trim_matches(['[', ']']));
+    let is_local = |host: &str| host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    if host.is_some_and(is_local) {
+        return Ok(());
+    }
+    let detail = format!("the host key would travel to {url} over a connection that this version cannot encrypt");
+    Err(Coded { code: &codes::SECRET_OVER_PLAIN_HTTP, detail })
+}
+
+fn not_an_authority(url: &str, why: &str) -> Coded {
+    Coded { code: &codes::NOT_A_KEYMUSTER_HOST, detail: format!("what answers at {url} is no authority: {why}") }
+}
+
+/// A refusal or failure of the authority, by its stable code.
+fn problem(body: &[u8]) -> Option<Coded> {
+    let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let code = codes::find(problem.get("code")?.as_str()?)?;
+    Some(Coded { code, detail: problem.get("detail")?.as_str()?.to_owned() })
+}

@@ -1,0 +1,87 @@
+//! The command line: one file per subcommand. Commands work on the data directory; a running server notices changes.
+//!
+//! Exit codes: 0 done; 1 a rule said no; 2 the command line was not understood; 3 file, disk or network failed.
+
+mod key_install;
+mod publisher_add;
+mod serve;
+mod site_activate;
+mod status;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, Subcommand};
+use keymuster_core::id::Slug;
+
+use crate::site::Site;
+
+/// Activates the machines around it on the strength of a publisher's entitlement.
+#[derive(Debug, Parser)]
+#[command(name = "keymuster-host", version)]
+pub struct Arguments {
+    /// Where database and signing key are.
+    #[arg(long, global = true, env = "KEYMUSTER_HOST_DIR", default_value = "/var/lib/keymuster-host")]
+    data_dir: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer clients until stopped.
+    Serve(serve::Options),
+    /// Add a publisher by its trust file and licence pack, or give a known one a newer pack.
+    AddPublisher(publisher_add::Options),
+    /// Install a host key, read from standard input or a file.
+    InstallKey(key_install::Options),
+    /// Ask the publisher's authority for entitlements, over the network or by file.
+    Activate(site_activate::Options),
+    /// Show what this host holds, whom it counts and what to do next.
+    Status(status::Options),
+}
+
+/// Runs the command that was asked for.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let data_dir = arguments.data_dir;
+    match arguments.command {
+        Command::Serve(options) => serve::run(&data_dir, &options),
+        Command::AddPublisher(options) => publisher_add::run(&data_dir, &options),
+        Command::InstallKey(options) => key_install::run(&data_dir, &options),
+        Command::Activate(options) => site_activate::run(&data_dir, &options),
+        Command::Status(options) => status::run(&data_dir, &options),
+    }
+}
+
+/// The publisher that is meant: the named one, or the only one.
+fn choose_publisher(site: &Site, named: Option<&Slug>) -> anyhow::Result<usize> {
+    let names = || site.publishers.iter().map(|held| held.trust.publisher.to_string()).collect::<Vec<_>>().join(", ");
+    match (named, site.publishers.len()) {
+        (_, 0) => {
+            bail!("this host has no publisher yet; add one: keymuster-host add-publisher --trust FILE --pack FILE")
+        }
+        (Some(id), _) => {
+            let found = site.publishers.iter().position(|held| held.trust.publisher == *id);
+            found.with_context(|| format!("this host has no publisher {id}; it has: {}", names()))
+        }
+        (None, 1) => Ok(0),
+        (None, _) => bail!("this host has several publishers; name one with --publisher: {}", names()),
+    }
+}
+
+/// Prints lines for people or machines on standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")
+}
+
+/// Reads one line that must not stand on a command line, where every user of the machine could see it.
+fn read_secret_line(prompt: &str) -> anyhow::Result<String> {
+    if std::io::stdin().is_terminal() {
+        let mut stderr = std::io::stderr().lock();
+        write!(stderr, "{prompt}: ").and_then(|()| stderr.flush()).context("cannot write to the terminal")?;
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("cannot read standard input")?;
+    Ok(line)
+}

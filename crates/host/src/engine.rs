@@ -1,0 +1,148 @@
+//! The granting engine: one queue, one writer, one transaction for everything that waits, answers after the commit.
+//!
+//! Requests arrive verified and leave as payloads; signatures are made outside. Nothing that the writer keeps in memory
+//! (head, counts) changes before the transaction that it mirrors is durable.
+
+mod batch;
+mod writer;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use keymuster_core::bundle::Bundle;
+use keymuster_core::codes;
+use keymuster_core::document::Signed;
+use keymuster_core::refusal::Refusal;
+use keymuster_core::request::ClientRequest;
+use keymuster_service::database::{Checkpointer, Failure};
+use keymuster_service::{Env, Problem};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::site::Home;
+use crate::store;
+use writer::Writer;
+pub(crate) use writer::count_clients;
+
+/// Requests that may wait; the next ones are told to come back. At ten thousand a second they wait half a second.
+const QUEUE_MAX: usize = 4096;
+/// Requests in one transaction: more would not make one of them cheaper, only the first ones wait longer.
+const BATCH_MAX: usize = 256;
+
+/// The queue's end at which requests come in; clones share it.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    queue: mpsc::Sender<Message>,
+}
+
+/// The writer's thread. It ends when every [`Engine`] is gone and the queue is empty.
+#[derive(Debug)]
+pub struct Running {
+    thread: JoinHandle<()>,
+    _checkpoints: Checkpointer,
+}
+
+/// What waits in the queue.
+#[derive(Debug)]
+enum Message {
+    Request(Box<Ask>),
+    Probe(oneshot::Sender<Result<(), Unavailable>>),
+}
+
+/// A verified request and the way back to its sender.
+#[derive(Debug)]
+struct Ask {
+    request: Signed<ClientRequest>,
+    address: IpAddr,
+    reply: oneshot::Sender<Result<Outcome, Unavailable>>,
+}
+
+/// What became of a request; it is durable.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// A lease, to be signed and put into the enclosure.
+    Lease {
+        /// The lease's payload.
+        payload: Vec<u8>,
+        /// The other documents of the answer.
+        enclosure: Arc<Bundle>,
+    },
+    /// The lease was given back.
+    Released,
+    /// A "no" of the rules.
+    Refused(Refusal),
+}
+
+/// Why a request could not be decided; nothing of it has happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unavailable {
+    /// The database cannot be written; it recovers by itself when there is room.
+    ReadOnly,
+    /// Too many requests wait.
+    Busy,
+    /// The host's clock lies behind its own ledger.
+    ClockBehind,
+    /// Something failed that the log explains.
+    Failed,
+}
+
+impl Engine {
+    /// Starts the writer on an open data directory.
+    pub fn start(home: Home, data_dir: &Path, env: Env) -> anyhow::Result<(Engine, Running)> {
+        let checkpoints = Checkpointer::start(&data_dir.join(store::FILE_NAME))?;
+        let mut writer = Writer::new(home.db, home.site, env)?;
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new().name("writer".into());
+        let thread = thread.spawn(move || writer.run(waiting)).context("cannot start the writer's thread")?;
+        Ok((Engine { queue }, Running { thread, _checkpoints: checkpoints }))
+    }
+
+    /// Decides on a request, and returns when the decision is durable.
+    pub async fn decide(&self, request: Signed<ClientRequest>, address: IpAddr) -> Result<Outcome, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let ask = Box::new(Ask { request, address, reply });
+        self.queue.try_send(Message::Request(ask)).map_err(|_| Unavailable::Busy)?;
+        answer.await.unwrap_or(Err(Unavailable::Failed))
+    }
+
+    /// Writes something harmless, in the queue behind everything that waits. May block.
+    pub fn probe(&self) -> Result<(), Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Message::Probe(reply)).map_err(|_| Unavailable::Busy)?;
+        answer.blocking_recv().unwrap_or(Err(Unavailable::Failed))
+    }
+}
+
+impl Running {
+    /// Waits until everything that was queued is decided; every [`Engine`] must be gone.
+    pub fn join(self) -> anyhow::Result<()> {
+        self.thread.join().map_err(|_| anyhow::anyhow!("the writer has panicked; the log above says why"))
+    }
+}
+
+impl From<&Failure> for Unavailable {
+    fn from(failure: &Failure) -> Unavailable {
+        match failure {
+            Failure::DiskFull | Failure::Busy => Unavailable::ReadOnly,
+            _ => Unavailable::Failed,
+        }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Problem {
+        match unavailable {
+            Unavailable::ReadOnly => {
+                Problem::new(&codes::HOST_READ_ONLY, "the host cannot write to its database at the moment")
+                    .retry_after(30)
+            }
+            Unavailable::Busy => Problem::new(&codes::HOST_BUSY, "too many requests wait").retry_after(2),
+            Unavailable::ClockBehind => {
+                Problem::new(&codes::HOST_CLOCK_WRONG, "the host's clock lies behind its own ledger").retry_after(300)
+            }
+            Unavailable::Failed => Problem::new(&codes::INTERNAL_FAILURE, "the host's log says why").retry_after(30),
+        }
+    }
+}

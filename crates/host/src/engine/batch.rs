@@ -1,0 +1,309 @@
+//! One batch: the requests of one transaction, each loaded, decided by the rules, and stored.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use keymuster_core::document::Signed;
+use keymuster_core::document::{from_payload, payload};
+use keymuster_core::entitlement::Entitlement;
+use keymuster_core::grant::{self, Admission, Counted, Known, LastRequest, Terms};
+use keymuster_core::lease::{Lease, LeaseKind, Position};
+use keymuster_core::ledger::Head;
+use keymuster_core::muster::Muster;
+use keymuster_core::refusal::Refusal;
+use keymuster_core::request::{Act, ClientRequest};
+use keymuster_core::seats::{Held, SeatUse};
+use keymuster_core::time::Timestamp;
+use keymuster_service::database::Failure;
+use rusqlite::Transaction;
+use sha2::{Digest as _, Sha256};
+
+use super::Outcome;
+use crate::site::{Publisher, Site};
+use crate::store::client::{Client, HeldLease};
+use crate::store::{self, ledger};
+
+/// The counts of a host, by publisher and family.
+pub(crate) type Counts = HashMap<Scope, Muster>;
+/// A publisher's number and a family's.
+pub(crate) type Scope = (i64, u16);
+
+/// The requests of one transaction.
+pub(super) struct Batch<'a> {
+    tx: &'a Transaction<'a>,
+    site: &'a Site,
+    musters: &'a mut Counts,
+    now: Timestamp,
+    changes: Changes,
+    outcomes: BTreeMap<(i64, &'static str), u64>,
+}
+
+/// What the writer takes over once the transaction is durable.
+pub(super) struct Changes {
+    pub(super) head: Head,
+    pub(super) asked: Vec<Asked>,
+}
+
+/// A client that was counted.
+pub(super) struct Asked {
+    pub(super) scope: Scope,
+    pub(super) window_secs: u64,
+    pub(super) before: Option<Timestamp>,
+}
+
+/// A request with what is known of its client.
+struct Case<'a> {
+    publisher: &'a Publisher,
+    request: &'a Signed<ClientRequest>,
+    address: IpAddr,
+    /// The client's row for the edition that is asked for.
+    own: Option<&'a Client>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(
+        tx: &'a Transaction<'a>,
+        site: &'a Site,
+        head: Head,
+        musters: &'a mut Counts,
+        now: Timestamp,
+    ) -> Batch<'a> {
+        let changes = Changes { head, asked: Vec::new() };
+        Batch { tx, site, musters, now, changes, outcomes: BTreeMap::new() }
+    }
+
+    /// Stores what is stored once per batch.
+    pub(super) fn finish(self) -> Result<Changes, Failure> {
+        store::tally::add(self.tx, &self.outcomes, self.now)?;
+        Ok(self.changes)
+    }
+
+    pub(super) fn decide(&mut self, request: &Signed<ClientRequest>, address: IpAddr) -> Result<Outcome, Failure> {
+        let Some(publisher) = self.site.publisher(&request.publisher) else {
+            return Ok(Outcome::Refused(Refusal::PublisherUnknown { publisher: request.publisher.clone() }));
+        };
+        let rows = store::client::of_id(self.tx, publisher.number, request.client)?;
+        let own = rows.iter().find(|row| row.edition == request.edition);
+        let case = Case { publisher, request, address, own };
+        let outcome = self.decide_case(&case, &rows)?;
+        let name = match &outcome {
+            Outcome::Lease { .. } => "granted",
+            Outcome::Released => "released",
+            Outcome::Refused(refusal) => refusal.code().name,
+        };
+        *self.outcomes.entry((publisher.number, name)).or_default() += 1;
+        Ok(outcome)
+    }
+
+    fn decide_case(&mut self, case: &Case<'_>, rows: &[Client]) -> Result<Outcome, Failure> {
+        let Case { publisher, request, own, .. } = case;
+        let held: Vec<&Entitlement> = publisher.entitlements.iter().map(|granted| &*granted.entitlement).collect();
+        let desk = grant::Site { host: self.site.host, catalogue: &publisher.catalogue, entitlements: &held };
+        let known = rows.first().map(|row| Known { client_key: row.client_key, last: own.map(|own| own.last) });
+        match grant::admit(&desk, request, known.as_ref(), self.now) {
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+            Ok(Admission::Repeat { sequence }) => return self.repeat(publisher, sequence),
+            Ok(Admission::New) => {}
+        }
+        if request.act == Act::Release {
+            return self.release(case);
+        }
+        let edition = match desk.covered_edition(request, self.now) {
+            Ok(edition) => edition,
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        let family = publisher.catalogue.group_of(edition).map_or(0, |group| group.family);
+        let asked = self.asked(publisher, family, rows);
+        let counted = self.count(&asked);
+        let seats = match edition.kind {
+            LeaseKind::Seat => self.seats(case, &held)?,
+            LeaseKind::Volume => Vec::new(),
+        };
+        let seat_use = |pool: &keymuster_core::entitlement::Pool| {
+            let found = seats.into_iter().find(|(id, _)| *id == pool.id).map(|(_, seats)| seats);
+            found.expect("the seats of every pool of the edition were read")
+        };
+        match desk.grant(request, counted, seat_use, self.now) {
+            // Beyond the limit of clients a newcomer is not even counted, or it would take a place for the next 30 days.
+            Err(refusal @ Refusal::ClientsExhausted { .. }) => Ok(Outcome::Refused(refusal)),
+            Err(refusal) => {
+                self.changes.asked.push(asked);
+                self.put_client(case, None)?;
+                Ok(Outcome::Refused(refusal))
+            }
+            Ok(terms) => {
+                self.changes.asked.push(asked);
+                self.lease(case, &terms, counted.count)
+            }
+        }
+    }
+
+    /// When this client was last counted in the family, for whichever of its editions.
+    fn asked(&self, publisher: &Publisher, family: u16, rows: &[Client]) -> Asked {
+        let catalogue = &publisher.catalogue;
+        let in_family = |row: &&Client| {
+            let edition = catalogue.edition(row.edition).and_then(|edition| catalogue.group_of(edition));
+            edition.is_some_and(|group| group.family == family)
+        };
+        let before = rows.iter().filter(in_family).map(|row| row.last_asked).max();
+        Asked { scope: (publisher.number, family), window_secs: catalogue.policy.window_secs, before }
+    }
+
+    /// The count with this client, and with those that came earlier in this batch.
+    fn count(&mut self, asked: &Asked) -> Counted {
+        let begin = self.now.minus(asked.window_secs);
+        let is_new = |asked: &Asked| asked.before.is_none_or(|before| before <= begin);
+        let committed = self.musters.get_mut(&asked.scope).map_or(0, |muster| muster.count(self.now));
+        let in_batch = self.changes.asked.iter().filter(|other| other.scope == asked.scope && is_new(other)).count();
+        let is_newcomer = is_new(asked);
+        Counted { count: committed + in_batch as u64 + u64::from(is_newcomer), is_newcomer }
+    }
+
+    /// How every pool of the edition stands.
+    fn seats(
+        &self,
+        case: &Case<'_>,
+        held: &[&Entitlement],
+    ) -> Result<Vec<(keymuster_core::id::Slug, SeatUse)>, Failure> {
+        let pools = held.iter().flat_map(|entitlement| &entitlement.pools);
+        let pools = pools.filter(|pool| pool.edition == case.request.edition);
+        let usage = |pool| store::seat::usage(self.tx, case.publisher.number, pool, case.request.client, self.now);
+        pools.map(|pool| Ok((pool.id.clone(), usage(pool)?))).collect()
+    }
+
+    fn lease(&mut self, case: &Case<'_>, terms: &Terms, count: u64) -> Result<Outcome, Failure> {
+        let granted = &case.publisher.entitlements[terms.entitlement];
+        let lease = self.terms_as_lease(case, terms, count);
+        // The rules above make no lease that contradicts itself.
+        let payload = payload(&lease).expect("a granted lease keeps its own rules");
+        let entry = ledger::Entry { kind: ledger::Kind::Lease, payload };
+        self.changes.head = ledger::append(self.tx, &self.changes.head, self.site.epoch, &entry, self.now)?;
+        let held = HeldLease { sequence: self.changes.head.sequence, expires: terms.expires };
+        self.put_client(case, Some((held.sequence, Some(held))))?;
+        if let Some(seat) = &terms.seat {
+            let pool = granted.entitlement.pools.iter().find(|pool| pool.id == seat.pool);
+            let free_at = pool.map_or(terms.expires, |pool| pool.free_at(terms.expires));
+            let seat = Held { fence: seat.fence, free_at };
+            let pool = pool.map_or("", |pool| pool.id.as_str());
+            let taken = store::seat::Taken { pool, client: case.request.client, seat };
+            store::seat::take(self.tx, case.publisher.number, &taken, self.now)?;
+        }
+        Ok(Outcome::Lease { payload: entry.payload, enclosure: granted.enclosure.clone() })
+    }
+
+    fn terms_as_lease(&self, case: &Case<'_>, terms: &Terms, count: u64) -> Lease {
+        let Case { publisher, request, .. } = case;
+        let head = self.changes.head;
+        Lease {
+            kind: if terms.seat.is_some() { LeaseKind::Seat } else { LeaseKind::Volume },
+            publisher: publisher.trust.publisher.clone(),
+            entitlement: publisher.entitlements[terms.entitlement].entitlement.id,
+            client: request.client,
+            client_key: request.client_key,
+            edition: request.edition,
+            request: request.request,
+            position: Position {
+                host: self.site.host,
+                epoch: self.site.epoch,
+                sequence: head.sequence + 1,
+                head: head.short(),
+            },
+            issued: self.now,
+            renew_after: terms.renew_after,
+            expires: terms.expires,
+            count,
+            threshold: terms.threshold,
+            previous: request.previous,
+            seat: terms.seat.clone(),
+            features: terms.features.clone(),
+            ratchet: None,
+            fingerprint: None,
+            extensions: None,
+        }
+    }
+
+    fn release(&mut self, case: &Case<'_>) -> Result<Outcome, Failure> {
+        let Some(lease) = case.own.and_then(|own| own.lease) else {
+            return Ok(Outcome::Refused(Refusal::LeaseUnknown));
+        };
+        let number = case.publisher.number;
+        if let Some(seat) = self.stored_lease(lease.sequence)?.and_then(|lease| lease.seat) {
+            let newest = store::seat::fence(self.tx, number, seat.pool.as_str(), case.request.client)?;
+            match (case.request.fence, newest) {
+                (Some(fence), Some(newest)) if fence < newest => {
+                    return Ok(Outcome::Refused(Refusal::SeatFenced { fence, newest }));
+                }
+                _ => store::seat::free(self.tx, number, seat.pool.as_str(), case.request.client)?,
+            }
+        }
+        let entry = ledger::Entry { kind: ledger::Kind::Release, payload: case.request.bytes().to_vec() };
+        self.changes.head = ledger::append(self.tx, &self.changes.head, self.site.epoch, &entry, self.now)?;
+        self.put_client(case, Some((self.changes.head.sequence, None)))?;
+        Ok(Outcome::Released)
+    }
+
+    /// Answers a request once more.
+    fn repeat(&self, publisher: &Publisher, sequence: u64) -> Result<Outcome, Failure> {
+        let missing = || Failure::damaged("client", "answered_by", sequence, "the ledger has no such entry");
+        let entry = ledger::entry(self.tx, sequence)?.ok_or_else(missing)?;
+        if entry.kind == ledger::Kind::Release {
+            return Ok(Outcome::Released);
+        }
+        let lease = read_lease(&entry, sequence)?;
+        Ok(match publisher.granted(lease.entitlement) {
+            Some(granted) => Outcome::Lease { payload: entry.payload, enclosure: granted.enclosure.clone() },
+            None => Outcome::Refused(Refusal::HostNotActivated { publisher: publisher.trust.publisher.clone() }),
+        })
+    }
+
+    fn stored_lease(&self, sequence: u64) -> Result<Option<Lease>, Failure> {
+        let entry = ledger::entry(self.tx, sequence)?.filter(|entry| entry.kind == ledger::Kind::Lease);
+        entry.map(|entry| read_lease(&entry, sequence)).transpose()
+    }
+
+    /// Writes the client's row. `answer` is the sequence that answered the request and the lease then held; without one,
+    /// the request was refused, and what was held before stays.
+    fn put_client(&self, case: &Case<'_>, answer: Option<(u64, Option<HeldLease>)>) -> Result<(), Failure> {
+        let Case { publisher, request, own, .. } = case;
+        let address = case.address.to_string();
+        let digest = detail_digest(request, &address);
+        let kept = own.and_then(|own| own.lease);
+        let last_asked = match (request.act, own) {
+            (Act::Release, Some(own)) => own.last_asked,
+            _ => self.now,
+        };
+        let client = Client {
+            edition: request.edition,
+            client_key: *request.client_key.as_bytes(),
+            last: LastRequest {
+                counter: request.counter,
+                request: request.request,
+                answered_by: answer.map(|(sequence, _)| sequence),
+            },
+            last_asked,
+            lease: answer.map_or(kept, |(_, lease)| lease),
+            detail_digest: digest,
+        };
+        store::client::put(self.tx, publisher.number, request.client, &client)?;
+        if own.is_none_or(|own| own.detail_digest != digest) {
+            store::client::put_detail(self.tx, publisher.number, request, &address, self.now)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_lease(entry: &ledger::Entry, sequence: u64) -> Result<Lease, Failure> {
+    from_payload(&entry.payload).map_err(|error| Failure::damaged("ledger", "payload", sequence, error.to_string()))
+}
+
+/// A short hash of what a client says of itself: where it has not changed, the description is not written again.
+fn detail_digest(request: &ClientRequest, address: &str) -> i64 {
+    let mut hash = Sha256::new();
+    for text in [&request.name, &request.system, &request.product_version] {
+        hash.update(text.as_ref().map_or("", |text| text.as_str()));
+        hash.update([0]);
+    }
+    hash.update(address);
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash.finalize());
+    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+}

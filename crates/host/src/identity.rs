@@ -1,0 +1,32 @@
+//! The host's signing key: a file of its own beside the database, so that a copy of the database alone signs nothing.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use keymuster_core::id::{from_hex, to_hex};
+use keymuster_core::signature::SecretKey;
+use keymuster_service::Env;
+use keymuster_service::files;
+
+const FILE_NAME: &str = "host.key";
+/// 64 hexadecimal digits and a line end.
+const SIZE_MAX: usize = 65;
+
+/// Reads the key of a data directory.
+pub fn read(data_dir: &Path) -> anyhow::Result<SecretKey> {
+    let path = data_dir.join(FILE_NAME);
+    let bytes = files::read_private(&path, SIZE_MAX)?;
+    let text = std::str::from_utf8(&bytes).unwrap_or("").trim_end();
+    let seed =
+        from_hex(text).with_context(|| format!("{} does not hold a key: restore it from a backup", path.display()))?;
+    Ok(SecretKey::from_seed(&seed))
+}
+
+/// Makes the key of a new host.
+pub fn create(data_dir: &Path, env: &Env) -> anyhow::Result<SecretKey> {
+    let path = data_dir.join(FILE_NAME);
+    anyhow::ensure!(!path.exists(), "{} exists, but the database is new: move one of them away", path.display());
+    let key = SecretKey::from_seed(&env.random());
+    files::write_private(&path, format!("{}\n", to_hex(key.reveal_seed())).as_bytes())?;
+    Ok(key)
+}

@@ -1,0 +1,143 @@
+//! What a host holds, verified: its publishers with their catalogues and entitlements. Read once, then shared as it is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use keymuster_core::bundle::Bundle;
+use keymuster_core::catalogue::Catalogue;
+use keymuster_core::chain::Chain;
+use keymuster_core::document::Signed;
+use keymuster_core::entitlement::Entitlement;
+use keymuster_core::id::{EntitlementId, HostId, Slug};
+use keymuster_core::ledger::Head;
+use keymuster_core::signature::SecretKey;
+use keymuster_core::trust::Trust;
+use keymuster_service::Env;
+use keymuster_service::database::Failure;
+use rusqlite::{Connection, Transaction};
+
+use crate::{identity, store};
+
+/// A host: who it is and what it may grant.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its id.
+    pub host: HostId,
+    /// The epoch of its ledger.
+    pub epoch: u64,
+    /// Its publishers.
+    pub publishers: Vec<Publisher>,
+}
+
+/// One publisher of a host.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    /// The number that stands for it in the database.
+    pub number: i64,
+    /// Whose root keys count.
+    pub trust: Trust,
+    /// The newest catalogue.
+    pub catalogue: Signed<Catalogue>,
+    /// The bundle that the catalogue came in.
+    pub pack: Bundle,
+    /// What was granted to this host, except what is revoked.
+    pub entitlements: Vec<Granted>,
+}
+
+/// An entitlement, and what travels with every lease on it.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// The entitlement.
+    pub entitlement: Signed<Entitlement>,
+    /// A bundle with entitlement, issuers and revocations, in which only the lease is missing.
+    pub enclosure: Arc<Bundle>,
+}
+
+impl Site {
+    /// Reads and verifies everything.
+    pub fn load(tx: &Transaction<'_>) -> Result<Site, Failure> {
+        let host =
+            store::host::load(tx)?.ok_or_else(|| Failure::damaged("host", "host_id", "-", "the row is missing"))?;
+        let rows = store::publisher::all(tx)?;
+        let publishers = rows.into_iter().map(|row| Publisher::load(tx, row)).collect::<Result<_, _>>()?;
+        Ok(Site { host: host.id, epoch: host.epoch, publishers })
+    }
+
+    /// The publisher of this name.
+    pub fn publisher(&self, id: &Slug) -> Option<&Publisher> {
+        self.publishers.iter().find(|publisher| publisher.trust.publisher == *id)
+    }
+}
+
+impl Publisher {
+    fn load(tx: &Transaction<'_>, row: store::publisher::Row) -> Result<Publisher, Failure> {
+        let damaged = |column: &str, why: String| Failure::damaged("publisher", column, row.id.as_str(), why);
+        let trust: Trust = row.trust.parse().map_err(|e| damaged("trust", format!("{e}")))?;
+        let pack = Bundle::parse(&row.pack).map_err(|e| damaged("pack", e.to_string()))?;
+        let (catalogue, entitlements) = {
+            let chain = Chain::new(&trust, &pack, None).map_err(|e| damaged("pack", e.to_string()))?;
+            let bytes = pack.catalogue.as_ref().ok_or_else(|| damaged("pack", "no catalogue".into()))?;
+            let catalogue = chain.catalogue(bytes).map_err(|e| damaged("pack", e.to_string()))?;
+            let answers = store::entitlement::answers(tx, row.number)?;
+            (catalogue, answers.iter().filter_map(|answer| granted(&chain, &trust, &pack, answer)).collect())
+        };
+        Ok(Publisher { number: row.number, trust, catalogue, pack, entitlements })
+    }
+
+    /// The entitlement with this id, and what travels with it.
+    pub fn granted(&self, id: EntitlementId) -> Option<&Granted> {
+        self.entitlements.iter().find(|granted| granted.entitlement.id == id)
+    }
+}
+
+/// A stored answer, verified against the newest revocations; what does not hold is logged and left out, so that the rest
+/// of the host goes on.
+fn granted(newest: &Chain<'_>, trust: &Trust, pack: &Bundle, answer: &[u8]) -> Option<Granted> {
+    let read = || {
+        let mut enclosure = Bundle::parse(answer)?;
+        let chain = Chain::new(trust, &enclosure, newest.revocations().cloned())?;
+        let bytes = enclosure.entitlement.as_ref().map_or(&[][..], |bytes| bytes);
+        let entitlement = chain.entitlement(bytes)?;
+        // Clients verify the list with the issuers beside it, so it travels only where its issuer does.
+        enclosure.revocations = pack.revocations.clone().filter(|_| pack.issuers == enclosure.issuers);
+        Ok::<_, keymuster_core::invalid::Invalid>(Granted { entitlement, enclosure: Arc::new(enclosure) })
+    };
+    read().inspect_err(|error| tracing::warn!(publisher = %trust.publisher, %error, "an entitlement is left out")).ok()
+}
+
+/// A data directory that is open: the database, and who the host is.
+#[derive(Debug)]
+pub struct Home {
+    /// The database, for writing.
+    pub db: Connection,
+    /// The signing key.
+    pub key: SecretKey,
+    /// What the host holds.
+    pub site: Site,
+}
+
+impl Home {
+    /// Opens a data directory, and makes a new host in one that is empty.
+    pub fn open(data_dir: &Path, env: &Env) -> anyhow::Result<Home> {
+        let mut db =
+            store::open(data_dir).with_context(|| format!("cannot open the data directory {}", data_dir.display()))?;
+        let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let key = match store::host::load(&tx)? {
+            Some(_) => identity::read(data_dir)?,
+            None => {
+                let host = store::host::Host { id: HostId::from_bytes(env.random()), epoch: 1 };
+                store::host::create(&tx, host, env.now())?;
+                identity::create(data_dir, env)?
+            }
+        };
+        let site = Site::load(&tx)?;
+        tx.commit()?;
+        Ok(Home { db, key, site })
+    }
+}
+
+/// The newest place of the ledger.
+pub fn ledger_head(tx: &Transaction<'_>, site: &Site) -> Result<Head, Failure> {
+    Ok(store::ledger::head(tx, site.host)?.0)
+}

@@ -1,0 +1,144 @@
+//! The clients: what each last asked and got, per edition.
+
+use keymuster_core::grant::LastRequest;
+use keymuster_core::id::{ClientId, from_hex, to_hex};
+use keymuster_core::request::ClientRequest;
+use keymuster_core::time::Timestamp;
+use keymuster_service::database::Failure;
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::{integer, number, parsed, seconds, timestamp};
+
+/// One client and edition.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The edition's number.
+    pub edition: u16,
+    /// The client's key.
+    pub client_key: [u8; 32],
+    /// Its last request that was counted.
+    pub last: LastRequest,
+    /// When it was last counted.
+    pub last_asked: Timestamp,
+    /// Its newest lease, unless it was released.
+    pub lease: Option<HeldLease>,
+    /// Tells whether the description of the client has changed.
+    pub detail_digest: i64,
+}
+
+/// A lease that a client holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HeldLease {
+    /// Its place in the ledger.
+    pub sequence: u64,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// All editions of one client.
+pub fn of_id(tx: &Transaction<'_>, publisher: i64, id: ClientId) -> Result<Vec<Client>, Failure> {
+    let sql = "SELECT edition, client_key, counter, request_id, answered_by, last_asked, lease_sequence, lease_expires, \
+               detail_digest FROM client WHERE publisher = ?1 AND client_id = ?2 ORDER BY edition";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![publisher, id.to_string()])?;
+    let mut clients = Vec::new();
+    while let Some(row) = rows.next()? {
+        clients.push(read(row, id)?);
+    }
+    Ok(clients)
+}
+
+fn read(row: &Row<'_>, id: ClientId) -> Result<Client, Failure> {
+    let edition: i64 = row.get(0)?;
+    let damaged = |column: &str| Failure::damaged("client", column, format!("{id}, edition {edition}"), "not readable");
+    let key =
+        from_hex(row.get_ref(1)?.as_str().map_err(|_| damaged("client_key"))?).ok_or_else(|| damaged("client_key"))?;
+    let request = row.get_ref(3)?.as_str().map_err(|_| damaged("request_id"))?;
+    let lease = match (row.get::<_, Option<i64>>(6)?, row.get::<_, Option<i64>>(7)?) {
+        (Some(sequence), Some(expires)) => Some(HeldLease { sequence: number(sequence), expires: timestamp(expires) }),
+        _ => None,
+    };
+    Ok(Client {
+        edition: u16::try_from(edition).map_err(|_| damaged("edition"))?,
+        client_key: key,
+        last: LastRequest {
+            counter: number(row.get(2)?),
+            request: parsed(request, "client", "request_id", id)?,
+            answered_by: row.get::<_, Option<i64>>(4)?.map(number),
+        },
+        last_asked: timestamp(row.get(5)?),
+        lease,
+        detail_digest: row.get(8)?,
+    })
+}
+
+/// Writes one client and edition, new or known.
+pub fn put(tx: &Transaction<'_>, publisher: i64, id: ClientId, client: &Client) -> Result<(), Failure> {
+    let sql = "INSERT INTO client (publisher, client_id, edition, client_key, counter, request_id, answered_by, last_asked, \
+               lease_sequence, lease_expires, detail_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+               ON CONFLICT (publisher, client_id, edition) DO UPDATE SET counter = excluded.counter, \
+               request_id = excluded.request_id, answered_by = excluded.answered_by, last_asked = excluded.last_asked, \
+               lease_sequence = excluded.lease_sequence, lease_expires = excluded.lease_expires, \
+               detail_digest = excluded.detail_digest";
+    tx.prepare_cached(sql)?.execute(params![
+        publisher,
+        id.to_string(),
+        client.edition,
+        to_hex(&client.client_key),
+        integer(client.last.counter),
+        client.last.request.to_string(),
+        client.last.answered_by.map(integer),
+        seconds(client.last_asked),
+        client.lease.map(|lease| integer(lease.sequence)),
+        client.lease.map(|lease| seconds(lease.expires)),
+        client.detail_digest,
+    ])?;
+    Ok(())
+}
+
+/// Writes what a client says of itself, and from where it asks.
+pub fn put_detail(
+    tx: &Transaction<'_>,
+    publisher: i64,
+    request: &ClientRequest,
+    address: &str,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let sql = "INSERT INTO client_detail (publisher, client_id, edition, first_asked, changed_at, address, name, system, \
+               product_version) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8) \
+               ON CONFLICT (publisher, client_id, edition) DO UPDATE SET changed_at = excluded.changed_at, \
+               address = excluded.address, name = excluded.name, system = excluded.system, \
+               product_version = excluded.product_version";
+    tx.prepare_cached(sql)?.execute(params![
+        publisher,
+        request.client.to_string(),
+        request.edition,
+        seconds(now),
+        address,
+        request.name.as_ref().map(|name| name.as_str()),
+        request.system.as_ref().map(|system| system.as_str()),
+        request.product_version.as_ref().map(|version| version.as_str()),
+    ])?;
+    Ok(())
+}
+
+/// Calls `seen` with publisher, edition and last time of every client, those of one client one after the other; `is_same`
+/// tells whether the client is that of the call before.
+pub fn each(db: &Connection, mut seen: impl FnMut(i64, u16, Timestamp, bool)) -> Result<(), Failure> {
+    let sql = "SELECT publisher, client_id, edition, last_asked FROM client ORDER BY publisher, client_id, edition";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut last = (0, String::new());
+    while let Some(row) = rows.next()? {
+        let publisher: i64 = row.get(0)?;
+        let id = row.get_ref(1)?.as_str().map_err(|_| Failure::damaged("client", "client_id", "?", "not text"))?;
+        let is_same = last.0 == publisher && last.1 == id;
+        if !is_same {
+            last.0 = publisher;
+            last.1.clear();
+            last.1.push_str(id);
+        }
+        seen(publisher, row.get(2)?, timestamp(row.get(3)?), is_same);
+    }
+    Ok(())
+}

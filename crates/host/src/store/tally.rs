@@ -1,0 +1,29 @@
+//! How many requests had which outcome, per hour: for charts and for the support desk.
+
+use std::collections::BTreeMap;
+
+use keymuster_core::time::{HOUR, Timestamp};
+use keymuster_service::database::Failure;
+use rusqlite::{Transaction, params};
+
+use super::{integer, number, seconds};
+
+/// Adds the outcomes of a batch.
+pub fn add(tx: &Transaction<'_>, outcomes: &BTreeMap<(i64, &'static str), u64>, now: Timestamp) -> Result<(), Failure> {
+    let hour = now.minus(now.as_secs() % HOUR);
+    let sql = "INSERT INTO tally (hour, publisher, outcome, requests) VALUES (?1, ?2, ?3, ?4) \
+               ON CONFLICT (hour, publisher, outcome) DO UPDATE SET requests = tally.requests + excluded.requests";
+    let mut statement = tx.prepare_cached(sql)?;
+    for ((publisher, outcome), requests) in outcomes {
+        statement.execute(params![seconds(hour), publisher, outcome, integer(*requests)])?;
+    }
+    Ok(())
+}
+
+/// Requests by outcome since `since`, those of a publisher.
+pub fn since(tx: &Transaction<'_>, publisher: i64, since: Timestamp) -> Result<Vec<(String, u64)>, Failure> {
+    let sql = "SELECT outcome, SUM(requests) FROM tally WHERE publisher = ?1 AND hour >= ?2 GROUP BY outcome ORDER BY outcome";
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map(params![publisher, seconds(since)], |row| Ok((row.get(0)?, number(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
