@@ -1,1 +1,11 @@
-//! Placeholder.
+//! Development only: real programs started for demos, benchmarks and cross-program tests, and the load put on them.
+
+// Programs and what they work on.
+pub mod fixture;
+pub mod prepare;
+pub mod programs;
+
+// Load and measurement.
+pub mod bench;
+pub mod cpu;
+pub mod load;

@@ -31,6 +31,9 @@ pub(super) struct Writer {
     data_version: i64,
     /// Whether the last batch failed, so that a lasting failure is logged once.
     failing: bool,
+    /// Requests that were decided, and the transactions it took.
+    decided: u64,
+    transactions: u64,
 }
 
 impl Writer {
@@ -40,7 +43,7 @@ impl Writer {
         let tx = db.transaction()?;
         let (head, newest_entry) = store::ledger::head(&tx, site.host)?;
         tx.commit()?;
-        Ok(Writer { db, env, site, head, newest_entry, musters, data_version, failing: false })
+        Ok(Writer { db, env, site, head, newest_entry, musters, data_version, failing: false, decided: 0, transactions: 0 })
     }
 
     /// Works until the queue is closed and empty.
@@ -61,6 +64,7 @@ impl Writer {
                 self.decide(asks);
             }
         }
+        tracing::info!(requests = self.decided, transactions = self.transactions, "the queue is closed and empty");
     }
 
     fn decide(&mut self, asks: Vec<Ask>) {
@@ -98,6 +102,8 @@ impl Writer {
         let outcomes = asks.iter().map(|ask| batch.decide(&ask.request, ask.address)).collect::<Result<_, _>>()?;
         let changes = batch.finish()?;
         tx.commit().map_err(Failure::from)?;
+        self.decided += asks.len() as u64;
+        self.transactions += 1;
         if changes.head != self.head {
             self.newest_entry = Some(now);
         }

@@ -1,0 +1,84 @@
+//! What the parts of an activation cost by themselves, measured in the run that they are compared with.
+
+use std::path::Path;
+
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use keymuster_core::grant::LastRequest;
+use keymuster_core::id::RequestId;
+use keymuster_core::time::DAY;
+use keymuster_host::site::Home;
+use keymuster_host::store::{client, ledger, tally};
+use keymuster_service::Env;
+
+use crate::cpu;
+use crate::fixture::VOLUME_EDITION;
+use crate::load::Machine;
+
+/// Bytes that are signed: a request or a lease with its frame.
+const MESSAGE_BYTES: usize = 350;
+
+/// CPU microseconds of one strict signature check, the key's decompression included, as every request brings its key.
+pub(super) fn check_micros() -> f64 {
+    let key = SigningKey::from_bytes(&[1; 32]);
+    let message = [2; MESSAGE_BYTES];
+    let (signature, public) = (key.sign(&message), key.verifying_key().to_bytes());
+    cpu::micros_of(500, |_| {
+        let key = VerifyingKey::from_bytes(&public).expect("a key that was just made");
+        key.verify_strict(&message, &signature).expect("a signature that was just made");
+    })
+}
+
+/// CPU microseconds of one signature.
+pub(super) fn signature_micros() -> f64 {
+    let key = SigningKey::from_bytes(&[1; 32]);
+    let mut message = [2; MESSAGE_BYTES];
+    cpu::micros_of(500, |n| {
+        message[..4].copy_from_slice(&n.to_be_bytes());
+        std::hint::black_box(key.sign(&message));
+    })
+}
+
+/// CPU microseconds per activation of writing its rows, `batch` activations to a transaction, into the host's own tables:
+/// read the client, append to the ledger, write the client, and the tally once per transaction.
+pub(super) fn write_micros(data_dir: &Path, machines: &[Machine], batch: usize, is_new: bool) -> anyhow::Result<f64> {
+    let env = Env::system();
+    let mut home = Home::open(data_dir, &env)?;
+    let mut samples = Vec::new();
+    for batch in machines.chunks_exact(batch.max(1)) {
+        let begin = cpu::of_this_thread();
+        write_batch(&mut home, batch, is_new, &env)?;
+        samples.push((cpu::of_this_thread() - begin) as f64 / batch.len() as f64 / 1000.0);
+    }
+    anyhow::ensure!(!samples.is_empty(), "too few machines for one batch");
+    // The mean, as the checkpoints that some of the transactions pay for belong to all of them.
+    Ok(samples.iter().sum::<f64>() / samples.len() as f64)
+}
+
+fn write_batch(home: &mut Home, machines: &[Machine], is_new: bool, env: &Env) -> anyhow::Result<()> {
+    let now = env.now();
+    let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut head = ledger::head(&tx, home.site.host)?.0;
+    for machine in machines {
+        let known = client::of_id(&tx, 1, machine.id)?;
+        anyhow::ensure!(known.is_empty() == is_new, "the ledger knows other machines than expected");
+        let entry = ledger::Entry { kind: ledger::Kind::Lease, payload: vec![3; 250] };
+        head = ledger::append(&tx, &head, home.site.epoch, &entry, now)?;
+        let row = client::Client {
+            edition: VOLUME_EDITION,
+            client_key: machine.public_key(),
+            last: LastRequest {
+                counter: 1,
+                request: RequestId::from_bytes([4; 16]),
+                answered_by: Some(head.sequence),
+            },
+            last_asked: now,
+            lease: Some(client::HeldLease { sequence: head.sequence, expires: now.plus(180 * DAY) }),
+            detail_digest: 1,
+        };
+        client::put(&tx, 1, machine.id, &row)?;
+    }
+    let outcomes = [((1, "granted"), machines.len() as u64)].into();
+    tally::add(&tx, &outcomes, now)?;
+    tx.commit()?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! Benchmarks: CPU per activation beside its primitives in the same run; memory and start of a host.
+
+use clap::{Parser, Subcommand};
+use keymuster_scenarios::bench;
+
+/// Measures the host. Ratios within one run tell more than numbers of different runs: machines are noisy.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// CPU microseconds per activation, and their ratio to the sum of the primitives.
+    Grant(bench::grant::Options),
+    /// Memory of a host and the time it takes to start, with few and with many clients.
+    Footprint,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().what {
+        What::Grant(options) => bench::grant::run(&options),
+        What::Footprint => bench::footprint::run(),
+    }
+}

@@ -1,0 +1,174 @@
+//! A publisher and an entitled host without an authority: for benchmarks and for tests that are about the host alone.
+
+use std::path::Path;
+
+use keymuster_core::bundle::Bundle;
+use keymuster_core::catalogue::{Catalogue, Edition, Family, Group, Interval, Policy, SetupKey};
+use keymuster_core::document::Signed;
+use keymuster_core::entitlement::{Entitlement, Pool};
+use keymuster_core::id::{EntitlementId, RequestId};
+use keymuster_core::issuer::Issuer;
+use keymuster_core::key::{KeyFields, KeyKind, ProductKey, publisher_mark};
+use keymuster_core::lease::LeaseKind;
+use keymuster_core::signature::SecretKey;
+use keymuster_core::time::{DAY, HOUR, MINUTE, Timestamp};
+use keymuster_core::trust::Trust;
+use keymuster_host::site::Home;
+use keymuster_host::store;
+use keymuster_service::Env;
+
+/// The edition that is counted against a threshold.
+pub const VOLUME_EDITION: u16 = 1;
+/// The edition that is licensed by seats.
+pub const SEAT_EDITION: u16 = 2;
+
+/// A publisher whose keys are known.
+#[derive(Debug)]
+pub struct Publisher {
+    /// What clients and hosts trust.
+    pub trust: Trust,
+    root: SecretKey,
+    issuer: SecretKey,
+    threshold: u32,
+    /// Seats of the pool for [`SEAT_EDITION`].
+    seats: u32,
+}
+
+impl Publisher {
+    /// A publisher with one edition that needs `threshold` clients, and one with a pool of `seats`.
+    pub fn new(threshold: u32, seats: u32) -> Publisher {
+        let (root, issuer) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
+        let publisher = "fixture".parse().expect("a slug");
+        let trust = Trust { publisher, roots: vec![root.public()], authority: None };
+        Publisher { trust, root, issuer, threshold, seats }
+    }
+
+    fn issuer_certificate(&self, now: Timestamp) -> Signed<Issuer> {
+        let body = Issuer {
+            publisher: self.trust.publisher.clone(),
+            key: self.issuer.public(),
+            not_before: now.minus(DAY),
+            sign_until: now.plus(365 * DAY),
+            expires: now.plus(3 * 365 * DAY),
+            entitlement_secs_max: 400 * DAY,
+            lease_secs_max: 180 * DAY,
+            families: None,
+            extensions: None,
+        };
+        Signed::sign(body, &self.root).expect("a sound certificate")
+    }
+
+    fn key(&self, kind: KeyKind, number: u16) -> ProductKey {
+        let mark = publisher_mark(&self.trust.publisher);
+        let candidates = (0..100).filter_map(|serial| ProductKey::assemble(KeyFields { kind, number, mark, serial }, [7; 6]));
+        candidates.into_iter().next().expect("one serial in a hundred can be written")
+    }
+
+    /// The licence pack.
+    pub fn pack(&self, now: Timestamp) -> Bundle {
+        let label = |text: &str| text.parse().expect("a label");
+        let edition = |number, id: &str, threshold, kind| Edition {
+            number,
+            id: id.parse().expect("a slug"),
+            name: label(id),
+            group: 1,
+            threshold,
+            kind,
+            setup_key: SetupKey::new(self.key(KeyKind::Setup, number)).expect("a setup key"),
+            features: None,
+        };
+        let interval = |default_secs| Interval { default_secs, min_secs: 15 * MINUTE, max_secs: 30 * DAY };
+        let body = Catalogue {
+            publisher: self.trust.publisher.clone(),
+            name: label("Fixture"),
+            version: 1,
+            issued: now,
+            host_min: "0.1.0".parse().expect("a slug"),
+            help_url: None,
+            policy: Policy {
+                grace_secs: 30 * DAY,
+                window_secs: 30 * DAY,
+                lease_secs: 180 * DAY,
+                renew: interval(7 * DAY),
+                retry: interval(2 * HOUR),
+                skew_secs: DAY,
+                rearms_max: 5,
+            },
+            families: vec![Family { number: 1, id: "family".parse().expect("a slug"), name: label("Family") }],
+            groups: vec![Group {
+                number: 1,
+                id: "group".parse().expect("a slug"),
+                name: label("Group"),
+                family: 1,
+                rank: 0,
+                generation: 1,
+            }],
+            editions: vec![
+                edition(VOLUME_EDITION, "volume", self.threshold, LeaseKind::Volume),
+                edition(SEAT_EDITION, "seats", 1, LeaseKind::Seat),
+            ],
+            extensions: None,
+        };
+        let catalogue = Signed::sign(body, &self.issuer).expect("a sound catalogue");
+        Bundle {
+            catalogue: Some(catalogue.bytes().to_vec().into()),
+            issuers: Some(vec![self.issuer_certificate(now).bytes().to_vec().into()]),
+            ..Bundle::default()
+        }
+    }
+
+    /// Makes a host in an empty directory, and entitles it.
+    pub fn entitle_host(&self, data_dir: &Path) -> anyhow::Result<Home> {
+        let env = Env::system();
+        let now = env.now();
+        let mut home = Home::open(data_dir, &env)?;
+        let key = self.key(KeyKind::Host, 1);
+        let entitlement = self.entitlement(&home, &key, now);
+        let answer = Bundle {
+            entitlement: Some(entitlement.bytes().to_vec().into()),
+            issuers: Some(vec![self.issuer_certificate(now).bytes().to_vec().into()]),
+            ..Bundle::default()
+        };
+        let tx = home.db.transaction()?;
+        store::publisher::add(&tx, &self.trust.publisher, &self.trust.to_string(), &self.pack(now).to_bytes(), now)?;
+        store::host_key::add(&tx, 1, &key, now)?;
+        let asked = store::entitlement::Asked { request: Vec::new(), at: now };
+        store::entitlement::note_request(&tx, 1, key.id(), &asked)?;
+        store::entitlement::set_answer(&tx, 1, key.id(), &answer.to_bytes())?;
+        tx.commit()?;
+        drop(home);
+        Home::open(data_dir, &env)
+    }
+
+    fn entitlement(&self, home: &Home, key: &ProductKey, now: Timestamp) -> Signed<Entitlement> {
+        let cover = keymuster_core::entitlement::Cover { group: 1, family: 1, rank: 0, generation: 1, threshold: None };
+        let pool = Pool {
+            id: "pool".parse().expect("a slug"),
+            edition: SEAT_EDITION,
+            seats: self.seats,
+            term_secs: HOUR,
+            guard_secs: MINUTE,
+        };
+        let body = Entitlement {
+            publisher: self.trust.publisher.clone(),
+            id: EntitlementId::from_bytes([3; 16]),
+            host: home.site.host,
+            host_key: home.key.public(),
+            customer: "customer".parse().expect("a slug"),
+            customer_name: "Customer".parse().expect("a label"),
+            issued: now,
+            warn_at: now.plus(195 * DAY),
+            stop_at: now.plus(225 * DAY),
+            covers: vec![cover],
+            pools: vec![pool],
+            lease_secs_max: 180 * DAY,
+            clients_max: None,
+            key: key.id(),
+            request: RequestId::from_bytes([4; 16]),
+            features: None,
+            tls_spki: None,
+            extensions: None,
+        };
+        Signed::sign(body, &self.issuer).expect("a sound entitlement")
+    }
+}

@@ -1,0 +1,99 @@
+//! The project's programs: built once, started as children, stopped when the value is dropped.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, bail};
+
+/// The directory with the built programs. Builds them first, which is quick where nothing has changed.
+pub fn directory() -> anyhow::Result<&'static Path> {
+    static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = DIRECTORY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    built.as_deref().map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+fn build() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot tell where this program is")?;
+    // Test programs lie in `deps`, beside which the programs are.
+    let mut directory = own.parent().context("this program lies nowhere")?;
+    if directory.ends_with("deps") {
+        directory = directory.parent().context("this program lies nowhere")?;
+    }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--locked", "--bins", "--manifest-path"]);
+    cargo.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"));
+    for package in ["keymuster", "keymuster-host", "keymuster-authority"] {
+        cargo.args(["--package", package]);
+    }
+    if directory.ends_with("release") {
+        cargo.arg("--release");
+    }
+    if !cargo.status().context("cannot start cargo")?.success() {
+        bail!("cargo could not build the programs");
+    }
+    Ok(directory.to_owned())
+}
+
+/// A program of the project, with the directory of the built ones; its name is the file's.
+pub fn command(name: &str) -> anyhow::Result<Command> {
+    Ok(Command::new(directory()?.join(name)))
+}
+
+/// A started program. Dropping it kills it.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    /// Starts a command; its standard error goes to `log`.
+    pub fn start(command: &mut Command, log: Stdio) -> anyhow::Result<Running> {
+        let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn();
+        let mut child = spawned.with_context(|| format!("cannot start {:?}", command.get_program()))?;
+        let stdout = child.stdout.take().context("the child has no standard output")?;
+        Ok(Running { child, stdout: BufReader::new(stdout) })
+    }
+
+    /// Reads standard output up to a line that begins with `start`, and returns the rest of that line.
+    pub fn line_after(&mut self, start: &str) -> anyhow::Result<String> {
+        let mut line = String::new();
+        while self.stdout.read_line(&mut line)? > 0 {
+            if let Some(rest) = line.strip_prefix(start) {
+                return Ok(rest.trim_end().to_owned());
+            }
+            line.clear();
+        }
+        bail!("the program ended before it said {start:?}; it left {:?}", self.child.wait()?)
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it at once, as a power cut would, and waits for its end.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to stop, by SIGTERM, and waits for its end; whether it ended well.
+    pub fn stop(&mut self) -> anyhow::Result<bool> {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().context("cannot start kill")?;
+        anyhow::ensure!(asked.success(), "cannot send a signal to process {pid}");
+        Ok(self.child.wait()?.success())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
