@@ -1,44 +1,44 @@
 //! The project's programs: built once, started as children, stopped when the value is dropped.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
 
-/// The directory with the built programs. Builds them first, which is quick where nothing has changed.
-pub fn directory() -> anyhow::Result<&'static Path> {
-    static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = DIRECTORY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
-    built.as_deref().map_err(|error| anyhow::anyhow!("{error}"))
+/// A program of the project, by the name of its package. It is built first, which is quick where nothing has changed.
+pub fn command(name: &str) -> anyhow::Result<Command> {
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let directory = directory()?;
+    // A build that failed leaves the set as it was.
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !built.contains(name) {
+        build(name, directory.ends_with("release"))?;
+        built.insert(name.to_owned());
+    }
+    Ok(Command::new(directory.join(name)))
 }
 
-fn build() -> anyhow::Result<PathBuf> {
+/// Where programs of the profile of this program lie; test programs lie in `deps` below it.
+fn directory() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("cannot tell where this program is")?;
-    // Test programs lie in `deps`, beside which the programs are.
-    let mut directory = own.parent().context("this program lies nowhere")?;
-    if directory.ends_with("deps") {
-        directory = directory.parent().context("this program lies nowhere")?;
-    }
+    let parent = own.parent().context("this program lies nowhere")?;
+    let directory = if parent.ends_with("deps") { parent.parent() } else { Some(parent) };
+    Ok(directory.context("this program lies nowhere")?.to_owned())
+}
+
+fn build(package: &str, is_release: bool) -> anyhow::Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--locked", "--bins", "--manifest-path"]);
+    cargo.args(["build", "--quiet", "--locked", "--bins", "--package", package, "--manifest-path"]);
     cargo.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"));
-    for package in ["keymuster", "keymuster-host", "keymuster-authority"] {
-        cargo.args(["--package", package]);
-    }
-    if directory.ends_with("release") {
+    if is_release {
         cargo.arg("--release");
     }
-    if !cargo.status().context("cannot start cargo")?.success() {
-        bail!("cargo could not build the programs");
-    }
-    Ok(directory.to_owned())
-}
-
-/// A program of the project, with the directory of the built ones; its name is the file's.
-pub fn command(name: &str) -> anyhow::Result<Command> {
-    Ok(Command::new(directory()?.join(name)))
+    let status = cargo.status().context("cannot start cargo")?;
+    anyhow::ensure!(status.success(), "cargo could not build {package}");
+    Ok(())
 }
 
 /// A started program. Dropping it kills it.

@@ -8,7 +8,7 @@ use crate::programs;
 
 /// Runs the benchmark.
 pub fn run() -> anyhow::Result<()> {
-    programs::directory()?;
+    programs::command("keymuster-host")?;
     say("known clients   start, ms   resident, MB")?;
     for clients in [0, 100_000, 1_000_000] {
         progress(&format!("preparing {clients} clients …"));

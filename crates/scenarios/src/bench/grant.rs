@@ -47,7 +47,7 @@ struct Row {
 
 /// Runs the benchmark.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    programs::directory()?;
+    programs::command("keymuster-host")?;
     progress("measuring HTTP alone …");
     let http = [echo(options, Travel::KeepAlive)?, echo(options, Travel::ConnectionEach)?];
     let (check, sign) = (primitives::check_micros(), primitives::signature_micros());
