@@ -1,0 +1,391 @@
+//! One edition on one machine: what it holds, and how it stands.
+//!
+//! What is in memory is a copy of the state file. Whoever changes it holds the lock of the publisher's directory, reads the
+//! file again first, and replaces it as a whole; so processes may come and go as they like.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use keymuster_core::clock::Mark;
+use keymuster_core::coverage;
+use keymuster_core::id::ClientId;
+use keymuster_core::invalid::Invalid;
+use keymuster_core::key::{KeyKind, ProductKey};
+use keymuster_core::refusal::Refusal;
+use keymuster_core::state::{Holding, State};
+use keymuster_core::time::Timestamp;
+
+use crate::answer::{Held, Reader};
+use crate::env::Env;
+use crate::error::Error;
+use crate::product::Product;
+use crate::record::{Identity, Mak, MarkRecord, Record};
+use crate::settings::Settings;
+use crate::status::{HeldLease, KnownHost, LastRefusal, Notice, Status, Tried, Way};
+use crate::store::{Found, IDENTITY, PACK, Stamp, Store, TRUST, state_name};
+
+/// Held for the moment of a write.
+const WRITE_LOCK: &str = "lock";
+
+/// One edition on this machine. Clones are the same client; it may be shared between threads.
+///
+/// Opening it is the first use, from which the grace counts.
+///
+/// ```
+/// use keymuster_client::{Client, Product, Settings};
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let store = directory.path().to_path_buf();
+/// let trust = include_str!("../examples/aurora.trust");
+/// let pack = include_bytes!("../examples/aurora.pack");
+/// let product = Product::new(trust, pack, "desk-pro-2026")?;
+/// let client = Client::open_with(product, Settings { store, ..Settings::default() })?;
+/// let status = client.status();
+/// assert!(status.state.may_run());
+/// assert!(status.state.to_string().starts_with("in grace until"));
+/// # Ok::<(), keymuster_client::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub product: Product,
+    pub settings: Settings,
+    pub store: Store,
+    state_name: String,
+    /// Locked for moments only, never while waiting for a disk's write, another process or the network.
+    loaded: Mutex<Loaded>,
+}
+
+/// The store's content, as far as this client needs it.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub identity: Identity,
+    pub reader: Reader,
+    pub record: Record,
+    pub held: Option<Held>,
+    held_invalid: Option<Invalid>,
+    read_only: Option<String>,
+    stamp: Option<Stamp>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({} of {})", self.shared.product.edition().id, self.shared.product.publisher())
+    }
+}
+
+impl Client {
+    /// Opens the client of a product, with the settings of the environment.
+    pub fn open(product: Product) -> Result<Client, Error> {
+        Client::open_with(product, Settings::from_environment()?)
+    }
+
+    /// Opens the client of a product.
+    ///
+    /// A store that cannot be written is enough where the product was used before; [`Status::notices`] says so then.
+    pub fn open_with(product: Product, settings: Settings) -> Result<Client, Error> {
+        let store = Store::of(&settings.store, product.publisher());
+        let opening = Opening { product: &product, settings: &settings, store: &store };
+        let loaded = match opening.register() {
+            Ok(loaded) => loaded,
+            Err(why @ Error::StateUnwritable { .. }) => opening.read_only(why)?,
+            Err(other) => return Err(other),
+        };
+        let state_name = state_name(&product.edition().id);
+        let shared = Shared { product, settings, store, state_name, loaded: Mutex::new(loaded) };
+        Ok(Client { shared: Arc::new(shared) })
+    }
+
+    /// The product.
+    pub fn product(&self) -> &Product {
+        &self.shared.product
+    }
+
+    /// How the client stands now. It touches neither network nor disk, except to see whether another process has changed
+    /// the state.
+    pub fn status(&self) -> Status {
+        let loaded = self.current();
+        let Shared { product, settings, store, state_name, .. } = &*self.shared;
+        let Loaded { record, held, .. } = &loaded;
+        let time = record.mark.mark().effective(settings.env.reading());
+        let right = held.as_ref().map(|held| held.right);
+        let holding = Holding { first_use: Some(record.first_use), right, out_of_tolerance_since: None };
+        let state = State::of(&holding, product.rules(), time.now);
+        let lease = held.as_ref().and_then(Held::lease);
+        Status {
+            state,
+            publisher: product.publisher().clone(),
+            edition: product.edition().id.clone(),
+            edition_name: product.edition().name.clone(),
+            client: loaded.identity.client,
+            way: record.mak.as_ref().map_or(Way::Host, |mak| Way::Mak { last_five: mak.last_five.clone() }),
+            now: time.now,
+            time_suspect: time.suspect,
+            features: features(state, &loaded, product),
+            lease: lease.map(|(lease, entitlement)| HeldLease {
+                kind: lease.kind,
+                customer: entitlement.customer_name.clone(),
+                issued: lease.issued,
+                count: lease.count,
+                threshold: lease.threshold,
+                pool: lease.seat.as_ref().map(|seat| seat.pool.clone()),
+            }),
+            host: record.host.clone().map(|host| KnownHost {
+                address: host.address,
+                found_by: host.found_by,
+                at: host.at,
+            }),
+            last_contact: record.last_contact,
+            last_refusal: record.last_refusal.clone().map(|refusal| LastRefusal {
+                code: refusal.code,
+                detail: refusal.detail,
+                at: refusal.at,
+                host: refusal.host,
+            }),
+            next_attempt: record.next_attempt,
+            trail: record
+                .trail
+                .iter()
+                .cloned()
+                .map(|tried| Tried { what: tried.what, outcome: tried.outcome })
+                .collect(),
+            notices: notices(&loaded),
+            help_url: product.catalogue().help_url.clone(),
+            store: store.path(state_name),
+        }
+    }
+
+    /// Installs a product key: the edition's setup key, so that a host is asked, or a MAK, so that the authority is asked.
+    /// Nothing is sent. A lease or activation that is held stays.
+    ///
+    /// A MAK is kept until it has been used, in a file that only its owner can read; afterwards its last five symbols are.
+    ///
+    /// ```
+    /// # use keymuster_client::{Client, Error, Product, Settings};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let settings = Settings { store: directory.path().to_path_buf(), ..Settings::default() };
+    /// # let trust = include_str!("../examples/aurora.trust");
+    /// # let product = Product::new(trust, include_bytes!("../examples/aurora.pack"), "desk-pro-2026")?;
+    /// let setup_key = product.edition().setup_key.key().reveal();
+    /// let client = Client::open_with(product, settings)?;
+    /// client.install_key(&setup_key)?;
+    /// let error = client.install_key("GDVC8-QHX68-689TG-DTXQ8-6K264").unwrap_err();
+    /// assert_eq!(error.to_string(), r#"group 3, symbol 2: "8" looks wrong, did you mean "9"?"#);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn install_key(&self, text: &str) -> Result<Status, Error> {
+        let key = ProductKey::parse(text).map_err(Error::Key)?;
+        let product = &self.shared.product;
+        let kind = coverage::check_client_key(&key, product.edition(), product.catalogue());
+        let kind = kind.map_err(Error::KeyRefused)?;
+        let mak = (kind == KeyKind::Mak).then(|| Mak { last_five: key.last_five(), secret: Some(key.reveal()) });
+        self.update(|record| {
+            record.mak = mak;
+            record.pending = None;
+            record.next_attempt = None;
+        })?;
+        Ok(self.status())
+    }
+
+    pub(crate) fn wrong_way(why: &'static str) -> Error {
+        Error::KeyRefused(Refusal::WrongWay { why })
+    }
+
+    /// A copy of what is held, after another process's changes, if there were any.
+    pub(crate) fn current(&self) -> Loaded {
+        let mut loaded = self.lock();
+        self.refresh(&mut loaded);
+        loaded.clone()
+    }
+
+    /// Changes the record: reads it again, raises the mark, applies `change` and stores the result before anybody sees it.
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Record) -> T) -> Result<T, Error> {
+        let Shared { store, state_name, settings, .. } = &*self.shared;
+        let _write = store.lock(WRITE_LOCK)?;
+        let mut loaded = self.current();
+        loaded.record.mark = MarkRecord::of(&loaded.record.mark.mark().raised(settings.env.reading()));
+        let result = change(&mut loaded.record);
+        write_record(store, state_name, &loaded.record)?;
+        loaded.take(loaded.record.clone(), store.stamp(state_name));
+        *self.lock() = loaded;
+        Ok(result)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Loaded> {
+        self.shared.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the state again if the file has changed. One that is damaged or gone is no reason to forget what is known: the
+    /// next update writes it anew.
+    fn refresh(&self, loaded: &mut Loaded) {
+        let Shared { store, state_name, .. } = &*self.shared;
+        let stamp = store.stamp(state_name);
+        if stamp == loaded.stamp {
+            return;
+        }
+        if let Ok(Found::Record(bytes)) = store.read_record(state_name)
+            && let Ok(record) = minicbor::decode(&bytes)
+        {
+            loaded.take(record, stamp);
+        }
+    }
+}
+
+impl Loaded {
+    fn new(identity: Identity, record: Record, product: &Product) -> Loaded {
+        let reader = Reader { product: product.clone(), client: identity.client, key: identity.key() };
+        let mut loaded = Loaded {
+            identity,
+            reader,
+            record: record.clone(),
+            held: None,
+            held_invalid: None,
+            read_only: None,
+            stamp: None,
+        };
+        loaded.take(record, None);
+        loaded
+    }
+
+    /// What the client takes the time to be.
+    pub fn now(&self, env: &Env) -> Timestamp {
+        self.record.mark.mark().effective(env.reading()).now
+    }
+
+    /// Whether something valid is held.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.held.as_ref().is_some_and(|held| held.is_valid(now))
+    }
+
+    /// Takes over a record that was read or written.
+    fn take(&mut self, record: Record, stamp: Option<Stamp>) {
+        let held = record.held.as_ref().map(|held| self.reader.stored(held)).transpose();
+        (self.held, self.held_invalid) = match held {
+            Ok(held) => (held, None),
+            Err(why) => (None, Some(why)),
+        };
+        self.record = record;
+        self.stamp = stamp;
+    }
+}
+
+/// What is at hand while a client is being opened.
+struct Opening<'a> {
+    product: &'a Product,
+    settings: &'a Settings,
+    store: &'a Store,
+}
+
+impl Opening<'_> {
+    /// Reads identity and state, makes what is missing, puts aside what is damaged, and notes the first use.
+    fn register(&self) -> Result<Loaded, Error> {
+        self.store.create()?;
+        let _write = self.store.lock(WRITE_LOCK)?;
+        let reading = self.settings.env.reading();
+        let (identity, damaged_identity) = self.own(IDENTITY, reading.wall)?;
+        let identity = match identity {
+            Some(identity) => identity,
+            None => self.new_identity()?,
+        };
+        let state_name = state_name(&self.product.edition().id);
+        let (record, damaged_state) = self.own::<Record>(&state_name, reading.wall)?;
+        let mut record = record.unwrap_or_else(|| Record::new(reading.wall, Mark::first(reading)));
+        record.mark = MarkRecord::of(&record.mark.mark().raised(reading));
+        if let Some(aside) = damaged_state.or(damaged_identity) {
+            record.damaged = Some(aside.display().to_string());
+        }
+        write_record(self.store, &state_name, &record)?;
+        self.keep_copies()?;
+        let mut loaded = Loaded::new(identity, record, self.product);
+        loaded.stamp = self.store.stamp(&state_name);
+        Ok(loaded)
+    }
+
+    /// What can be had of a store that cannot be written; `why` it cannot is an error where that is not enough.
+    fn read_only(&self, why: Error) -> Result<Loaded, Error> {
+        let state_name = state_name(&self.product.edition().id);
+        let found = self.store.read_record(IDENTITY).and_then(|id| Ok((id, self.store.read_record(&state_name)?)));
+        let Ok((Found::Record(identity), Found::Record(record))) = found else { return Err(why) };
+        let (Ok(identity), Ok(record)) = (minicbor::decode(&identity), minicbor::decode(&record)) else {
+            return Err(why);
+        };
+        let mut loaded = Loaded::new(identity, record, self.product);
+        loaded.stamp = self.store.stamp(&state_name);
+        loaded.read_only = Some(why.to_string());
+        Ok(loaded)
+    }
+
+    /// A record of ours, and where a damaged one was put.
+    fn own<T: for<'b> minicbor::Decode<'b, ()>>(
+        &self,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<(Option<T>, Option<PathBuf>), Error> {
+        match self.store.read_record(name)? {
+            Found::Nothing => return Ok((None, None)),
+            Found::Record(bytes) => {
+                if let Ok(record) = minicbor::decode(&bytes) {
+                    return Ok((Some(record), None));
+                }
+            }
+            Found::Damaged => {}
+        }
+        Ok((None, Some(self.store.put_aside(name, now)?)))
+    }
+
+    fn new_identity(&self) -> Result<Identity, Error> {
+        let env = &self.settings.env;
+        let identity = Identity { client: ClientId::from_bytes(env.random()), seed: env.random() };
+        self.store.write_record(IDENTITY, &encoded(&identity))?;
+        Ok(identity)
+    }
+
+    /// Copies trust and pack beside the state, so that the `keymuster` command finds the products of this machine; of the
+    /// packs of several products the newest stays. The product itself believes only what is compiled into it.
+    fn keep_copies(&self) -> Result<(), Error> {
+        let trust = self.product.trust().to_string();
+        let is_same = self.store.read(TRUST)?.is_some_and(|kept| kept == trust.as_bytes());
+        let kept = self.store.read(PACK)?.filter(|_| is_same);
+        let version = kept.and_then(|pack| {
+            let product = Product::new(&trust, &pack, self.product.edition().id.as_str());
+            product.ok().map(|product| product.catalogue().version)
+        });
+        if version.is_none_or(|version| version < self.product.catalogue().version) {
+            self.store.write(TRUST, trust.as_bytes())?;
+            self.store.write(PACK, self.product.pack())?;
+        }
+        Ok(())
+    }
+}
+
+fn write_record(store: &Store, name: &str, record: &Record) -> Result<(), Error> {
+    store.write_record(name, &encoded(record))
+}
+
+fn encoded<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
+    minicbor::to_vec(value).expect("writing to a vector cannot fail")
+}
+
+/// The features of what is held while it is valid; those of the edition in grace; none otherwise.
+fn features(state: State, loaded: &Loaded, product: &Product) -> Vec<keymuster_core::id::Slug> {
+    use crate::answer::HeldDocument::{Activation, Lease};
+    let features = match (state, loaded.held.as_ref().map(|held| &held.document)) {
+        (State::Licensed { .. }, Some(Lease(pair))) => &pair.0.features,
+        (State::Licensed { .. }, Some(Activation(activation))) => &activation.features,
+        (State::Grace { .. }, _) => &product.edition().features,
+        _ => &None,
+    };
+    features.clone().unwrap_or_default()
+}
+
+fn notices(loaded: &Loaded) -> Vec<Notice> {
+    let damaged =
+        loaded.record.damaged.as_ref().map(|kept_as| Notice::StateDamaged { kept_as: PathBuf::from(kept_as) });
+    let invalid = loaded.held_invalid.clone().map(|why| Notice::HeldInvalid { why });
+    let read_only = loaded.read_only.clone().map(|why| Notice::StoreReadOnly { why });
+    let not_believed = loaded.held.as_ref().is_some_and(|held| held.by_duration);
+    let not_believed = not_believed.then_some(Notice::HostTimeNotBelieved);
+    [damaged, invalid, read_only, not_believed].into_iter().flatten().collect()
+}

@@ -1,0 +1,136 @@
+//! What a client may be told to do: activate, renew, release, and the same by file (`docs/spec/client-state.md`, 3).
+
+use minicbor::bytes::ByteVec;
+
+use keymuster_core::bundle::Bundle;
+use keymuster_core::request::Act;
+
+use crate::answer::{Held, HeldDocument};
+use crate::client::{Client, Loaded};
+use crate::error::Error;
+use crate::outcome;
+use crate::route::{Outcome, Route};
+use crate::status::Status;
+
+impl Client {
+    /// Asks for activation now: a host for a lease, or the authority for an activation by the installed MAK.
+    ///
+    /// It takes as long as the network takes, at most about a minute. An error changes nothing about what is held.
+    ///
+    /// ```no_run
+    /// # use keymuster_client::{Client, Error, Product};
+    /// # fn run(client: Client) {
+    /// match client.activate() {
+    ///     Ok(status) => println!("{}", status.state),
+    ///     Err(Error::Refused(no)) => println!("not yet: {} ({})", no.detail, no.code()),
+    ///     Err(error) => println!("{error}; what to do: {}", error.code().remedy),
+    /// }
+    /// # }
+    /// ```
+    pub fn activate(&self) -> Result<Status, Error> {
+        self.ask(&|| false)
+    }
+
+    /// Asks for the next lease now, whether or not it is due. An activation by a MAK needs none.
+    pub fn renew(&self) -> Result<Status, Error> {
+        self.ask(&|| false)
+    }
+
+    /// Gives the lease back to the host, so that another client may have the seat at once. A running
+    /// [`keep_alive`](Client::keep_alive) asks for no other until [`activate`](Client::activate) is called.
+    pub fn release(&self) -> Result<Status, Error> {
+        let _contact = self.shared.store.lock(&self.contact_lock())?;
+        if self.current().held.as_ref().and_then(Held::lease).is_none() {
+            return Err(Error::NothingToRelease);
+        }
+        self.attempt(Act::Release, &|| false)?;
+        Ok(self.status())
+    }
+
+    /// The request for an activation by the installed MAK, as a file to be carried to the publisher. The same file is
+    /// made again for 30 days, or until its answer has come.
+    pub fn request_file(&self) -> Result<Vec<u8>, Error> {
+        let _contact = self.shared.store.lock(&self.contact_lock())?;
+        if self.act()? != Some(Act::Mak) {
+            return Err(Client::wrong_way("a request file is for a MAK, and none is installed that has not been used"));
+        }
+        let open = self.open_request(Act::Mak)?;
+        self.update(|record| {
+            if let Some(pending) = &mut record.pending {
+                pending.in_file = true;
+            }
+        })?;
+        let request = ByteVec::from(open.signed.bytes().to_vec());
+        Ok(Bundle { client_request: Some(request), ..Bundle::default() }.to_file())
+    }
+
+    /// Takes the publisher's answer to [`request_file`](Client::request_file).
+    pub fn accept_response(&self, file: &[u8]) -> Result<Status, Error> {
+        let _contact = self.shared.store.lock(&self.contact_lock())?;
+        let from = "the file";
+        let invalid = |why| Error::AnswerInvalid { from: from.into(), why };
+        let bundle = Bundle::parse_file(file).map_err(invalid)?;
+        let open = self.pending(&self.current()).ok_or(Error::NoRequestWaits)?;
+        let accepted = self.accept(&bundle, &open).map_err(invalid)?;
+        self.update(|record| outcome::keep(record, &accepted, &self.shared.settings.env))?;
+        Ok(self.status())
+    }
+
+    /// Asks; `stop` is looked at before every new connection.
+    pub(crate) fn ask(&self, stop: &dyn Fn() -> bool) -> Result<Status, Error> {
+        let _contact = self.shared.store.lock(&self.contact_lock())?;
+        if let Some(act) = self.act()? {
+            self.attempt(act, stop)?;
+        }
+        Ok(self.status())
+    }
+
+    /// Held during an attempt, so that two processes do not ask at once for one edition.
+    fn contact_lock(&self) -> String {
+        format!("{}.lock", self.shared.product.edition().id)
+    }
+
+    /// What is to be asked for; nothing where a MAK has done its work.
+    fn act(&self) -> Result<Option<Act>, Error> {
+        let Loaded { record, held, .. } = self.current();
+        let Some(mak) = &record.mak else { return Ok(Some(Act::Activate)) };
+        if mak.secret.is_some() {
+            return Ok(Some(Act::Mak));
+        }
+        let now = record.mark.mark().effective(self.shared.settings.env.reading()).now;
+        let is_activation = |held: &Held| matches!(held.document, HeldDocument::Activation(_)) && held.is_valid(now);
+        match held.as_ref().is_some_and(is_activation) {
+            true => Ok(None),
+            false => Err(Error::KeyNeeded { last_five: mak.last_five.clone() }),
+        }
+    }
+
+    /// Goes from host to host and writes down what came of it.
+    fn attempt(&self, act: Act, stop: &dyn Fn() -> bool) -> Result<(), Error> {
+        let env = &self.shared.settings.env;
+        let mut route = Route::new(self, act, stop);
+        let result = self.open_request(act).and_then(|open| route.run(open));
+        let trail = route.into_trail();
+        match result {
+            Ok((outcome, host)) => self.update(|record| {
+                record.trail = trail;
+                match &outcome {
+                    Outcome::Accepted(accepted) => outcome::keep(record, accepted, env),
+                    Outcome::Released => outcome::let_go(record),
+                }
+                if act != Act::Mak {
+                    outcome::remember_host(record, &host);
+                }
+            }),
+            Err(error) => {
+                let retry = self.shared.product.catalogue().policy.retry;
+                // What cannot be written down does not matter more than the error itself.
+                let _ = self.update(|record| {
+                    record.trail = trail;
+                    outcome::note_failure(record, &error, retry, env);
+                });
+                Err(error)
+            }
+        }
+    }
+}

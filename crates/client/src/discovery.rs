@@ -1,0 +1,164 @@
+//! Finding a host: the one set by hand, the one that answered last, those that DNS names
+//! (`docs/spec/client-state.md`, 8).
+//!
+//! Nothing found here is trusted; it is where a request may be sent.
+
+mod dns;
+mod order;
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+
+use keymuster_core::time::{DAY, Timestamp};
+
+use crate::error::Error;
+use crate::record::{HostRecord, TriedRecord};
+use crate::settings::{HostAddress, Settings};
+use dns::Resolver;
+use order::{Target, in_order};
+
+/// A host that may be asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Candidate {
+    pub address: HostAddress,
+    pub found_by: String,
+    /// Addresses that DNS sent along with the name.
+    known: Vec<IpAddr>,
+}
+
+/// More hosts are not asked in one attempt.
+pub(crate) const TARGETS_MAX: usize = 6;
+/// More domains are not searched.
+const DOMAINS_MAX: usize = 6;
+/// More addresses of one name are not tried.
+const ADDRESSES_MAX: usize = 4;
+/// How long the host that answered last is asked before DNS is, in seconds.
+const CACHED_SECS: u64 = DAY;
+
+impl Candidate {
+    pub fn by_hand(address: HostAddress) -> Candidate {
+        Candidate { address, found_by: "set by hand".into(), known: Vec::new() }
+    }
+
+    fn cached(host: &HostRecord) -> Option<Candidate> {
+        let address = host.address.parse().ok()?;
+        Some(Candidate { address, found_by: host.found_by.clone(), known: Vec::new() })
+    }
+
+    /// Where to connect.
+    pub fn addresses(&self, settings: &Settings) -> Result<Vec<SocketAddr>, Error> {
+        let HostAddress { host, port } = &self.address;
+        let failed = |why: String| Error::NameNotResolved { name: host.clone(), why };
+        let found: Vec<IpAddr> = if let Ok(address) = host.parse() {
+            vec![address]
+        } else if !self.known.is_empty() {
+            self.known.clone()
+        } else if settings.dns_servers.is_empty() {
+            let found = (host.as_str(), *port).to_socket_addrs().map_err(|error| failed(error.to_string()))?;
+            found.map(|address| address.ip()).collect()
+        } else {
+            resolver(settings, &settings.dns_servers).addresses(host).map_err(|error| failed(error.to_string()))?
+        };
+        if found.is_empty() {
+            return Err(failed("it has no address record".into()));
+        }
+        Ok(found.into_iter().take(ADDRESSES_MAX).map(|address| SocketAddr::new(address, *port)).collect())
+    }
+}
+
+/// Whom to ask before DNS: the host set by hand, and nobody else then; or the one that answered within the last day.
+pub(crate) fn at_hand(settings: &Settings, last: Option<&HostRecord>, now: Timestamp) -> Vec<Candidate> {
+    if let Some(address) = &settings.host {
+        return vec![Candidate::by_hand(address.clone())];
+    }
+    let fresh = last.filter(|host| now.secs_since(host.at) < CACHED_SECS && host.at <= now);
+    fresh.and_then(Candidate::cached).into_iter().collect()
+}
+
+/// Whom to ask after those [`at_hand`]: the hosts that DNS names, then the one that answered at any time before.
+pub(crate) fn search(
+    settings: &Settings,
+    last: Option<&HostRecord>,
+    trail: &mut Vec<TriedRecord>,
+) -> (Vec<Candidate>, Vec<String>) {
+    if settings.host.is_some() {
+        return (Vec::new(), Vec::new());
+    }
+    let domains = if settings.domains.is_empty() { machine_domains() } else { settings.domains.clone() };
+    let servers = if settings.dns_servers.is_empty() { system_servers() } else { settings.dns_servers.clone() };
+    let resolver = resolver(settings, &servers);
+    let mut found = Vec::new();
+    for domain in domains.iter().take(DOMAINS_MAX) {
+        let name = format!("_keymuster._tcp.{}", domain.trim_matches('.'));
+        let outcome = match resolver.service(&name) {
+            Ok(answer) => {
+                let targets = in_order(answer.targets, |max| settings.env.up_to(max));
+                let (allowed, refused): (Vec<Target>, Vec<Target>) = targets.into_iter().partition(is_allowed);
+                let outcome = outcome(&allowed, &refused);
+                found.extend(allowed.into_iter().filter_map(|target| candidate(target, &name, &answer.addresses)));
+                outcome
+            }
+            Err(error) => error.to_string(),
+        };
+        trail.push(TriedRecord { what: format!("DNS {name}"), outcome });
+    }
+    found.extend(last.and_then(Candidate::cached));
+    (found, domains)
+}
+
+fn resolver<'a>(settings: &'a Settings, servers: &'a [SocketAddr]) -> Resolver<'a> {
+    Resolver { servers, timeout: settings.timeouts.dns, env: &settings.env }
+}
+
+/// A record that anybody may have put into DNS must not make a client knock at other services of a machine.
+fn is_allowed(target: &Target) -> bool {
+    (target.port == 443 || target.port >= 1024) && !matches!(target.host.as_str(), "" | ".")
+}
+
+fn candidate(target: Target, name: &str, addresses: &[(String, IpAddr)]) -> Option<Candidate> {
+    let of_target = addresses.iter().filter(|(owner, _)| owner.eq_ignore_ascii_case(&target.host));
+    let known = of_target.map(|(_, address)| *address).collect();
+    let address = HostAddress::parse(&target.host, target.port)?;
+    Some(Candidate { address, found_by: format!("DNS {name}"), known })
+}
+
+fn outcome(allowed: &[Target], refused: &[Target]) -> String {
+    let list = |targets: &[Target]| -> String {
+        targets.iter().map(|target| format!("{}:{}", target.host, target.port)).collect::<Vec<_>>().join(", ")
+    };
+    match (allowed.is_empty(), refused.is_empty()) {
+        (true, true) => "no SRV record".into(),
+        (false, true) => list(allowed),
+        (_, false) => format!("{}; passed over for port or name: {}", list(allowed), list(refused)),
+    }
+}
+
+/// The domains of this machine: that of its name, that of the kernel, and those that its resolver searches.
+fn machine_domains() -> Vec<String> {
+    let kernel = |file: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/kernel/{file}")).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    let of_name = kernel("hostname").split_once('.').map(|(_, domain)| domain.to_owned());
+    let of_kernel = Some(kernel("domainname")).filter(|domain| domain != "(none)");
+    let resolv = resolv_conf();
+    let searched = resolv.get_domain().into_iter().chain(resolv.get_search().into_iter().flatten()).cloned();
+    let mut domains: Vec<String> = Vec::new();
+    for domain in of_name.into_iter().chain(of_kernel).chain(searched) {
+        let domain = domain.trim_matches('.').to_ascii_lowercase();
+        if !domain.is_empty() && !domains.contains(&domain) {
+            domains.push(domain);
+        }
+    }
+    domains
+}
+
+fn system_servers() -> Vec<SocketAddr> {
+    let servers = resolv_conf().nameservers;
+    servers.iter().map(|server| SocketAddr::new(server.into(), 53)).collect()
+}
+
+/// The system's resolver configuration; an empty one where there is none, as on Windows.
+fn resolv_conf() -> resolv_conf::Config {
+    resolv_conf::Config::parse_with_errors(&fs::read("/etc/resolv.conf").unwrap_or_default()).0
+}

@@ -1,0 +1,161 @@
+//! As much of a DNS resolver as finding a host needs: one question at a time, over UDP and, where the answer is too long
+//! for that, TCP (RFC 1035).
+//!
+//! An answer counts only if it comes from the server that was asked and repeats the random id and the question. It finds a
+//! host and vouches for nothing: the host's documents do that.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use simple_dns::rdata::RData;
+use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, RCODE, TYPE};
+
+use super::order::Target;
+use crate::env::Env;
+
+/// Name servers and how to ask them.
+pub(crate) struct Resolver<'a> {
+    pub servers: &'a [SocketAddr],
+    /// For one try at one server.
+    pub timeout: Duration,
+    pub env: &'a Env,
+}
+
+/// An answer: targets of an SRV record, and addresses by name, also those that came along.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub targets: Vec<Target>,
+    pub addresses: Vec<(String, IpAddr)>,
+}
+
+/// Servers beyond these are not asked, as in the system's own resolver.
+const SERVERS_MAX: usize = 3;
+const TRIES: usize = 2;
+/// What a UDP answer may have without extensions is 512 bytes; servers that send more are understood.
+const UDP_BYTES_MAX: usize = 4096;
+
+impl Resolver<'_> {
+    /// The targets of a service; an empty answer where the name has none.
+    pub fn service(&self, name: &str) -> io::Result<Answer> {
+        self.ask(name, TYPE::SRV)
+    }
+
+    /// The addresses of a name.
+    pub fn addresses(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        let (v4, v6) = (self.ask(name, TYPE::A), self.ask(name, TYPE::AAAA));
+        let answers = match (v4, v6) {
+            (Err(error), Err(_)) => return Err(error),
+            (v4, v6) => [v4.unwrap_or_default(), v6.unwrap_or_default()],
+        };
+        Ok(answers.into_iter().flat_map(|answer| answer.addresses).map(|(_, address)| address).collect())
+    }
+
+    /// Asks the servers in turn; the first that knows decides.
+    fn ask(&self, name: &str, record: TYPE) -> io::Result<Answer> {
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "no name server is known");
+        for _ in 0..TRIES {
+            for server in self.servers.iter().take(SERVERS_MAX) {
+                match self.ask_one(*server, name, record) {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => last = io::Error::new(error.kind(), format!("name server {server}: {error}")),
+                }
+            }
+        }
+        Err(last)
+    }
+
+    fn ask_one(&self, server: SocketAddr, name: &str, record: TYPE) -> io::Result<Answer> {
+        let id = u16::from_le_bytes(self.env.random());
+        let query = query(id, name, record)?;
+        let bytes = self.over_udp(server, &query, |bytes| is_reply(bytes, id, name, record))?;
+        let is_cut = Packet::parse(&bytes).is_ok_and(|packet| packet.has_flags(PacketFlag::TRUNCATION));
+        let bytes = if is_cut { self.over_tcp(server, &query)? } else { bytes };
+        if !is_reply(&bytes, id, name, record) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "answers another question"));
+        }
+        read(&bytes)
+    }
+
+    fn over_udp(&self, server: SocketAddr, query: &[u8], is_reply: impl Fn(&[u8]) -> bool) -> io::Result<Vec<u8>> {
+        let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        // A connected socket hears the server alone, and a system draws its port at random.
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect(server)?;
+        socket.send(query)?;
+        let end = Instant::now() + self.timeout;
+        let mut buffer = [0; UDP_BYTES_MAX];
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            socket.set_read_timeout(Some(left))?;
+            let length = socket.recv(&mut buffer).map_err(timed_out)?;
+            let bytes = buffer.get(..length).unwrap_or_default();
+            if is_reply(bytes) {
+                return Ok(bytes.to_vec());
+            }
+        }
+    }
+
+    fn over_tcp(&self, server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect_timeout(&server, self.timeout)?;
+        stream.set_read_timeout(Some(self.timeout))?;
+        stream.set_write_timeout(Some(self.timeout))?;
+        let length = u16::try_from(query.len()).map_err(io::Error::other)?;
+        stream.write_all(&[&length.to_be_bytes(), query].concat())?;
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).map_err(timed_out)?;
+        let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut bytes).map_err(timed_out)?;
+        Ok(bytes)
+    }
+}
+
+/// A socket's time-out is called "would block" on some systems.
+fn timed_out(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
+}
+
+fn query(id: u16, name: &str, record: TYPE) -> io::Result<Vec<u8>> {
+    let mut packet = Packet::new_query(id);
+    packet.set_flags(PacketFlag::RECURSION_DESIRED);
+    let name = Name::new(name).map_err(io::Error::other)?;
+    packet.questions.push(Question::new(name, QTYPE::TYPE(record), CLASS::IN.into(), false));
+    packet.build_bytes_vec().map_err(io::Error::other)
+}
+
+/// Whether these bytes answer the question; anything else that arrives is passed over.
+fn is_reply(bytes: &[u8], id: u16, name: &str, record: TYPE) -> bool {
+    let Ok(packet) = Packet::parse(bytes) else { return false };
+    let [question] = packet.questions.as_slice() else { return false };
+    packet.id() == id
+        && packet.has_flags(PacketFlag::RESPONSE)
+        && question.qtype == QTYPE::TYPE(record)
+        && question.qname.to_string().eq_ignore_ascii_case(name)
+}
+
+fn read(bytes: &[u8]) -> io::Result<Answer> {
+    let packet = Packet::parse(bytes).map_err(io::Error::other)?;
+    match packet.rcode() {
+        RCODE::NoError => {}
+        RCODE::NameError => return Ok(Answer::default()),
+        other => return Err(io::Error::other(format!("answers {other:?}"))),
+    }
+    let mut answer = Answer::default();
+    for record in packet.answers.iter().chain(&packet.additional_records) {
+        match &record.rdata {
+            RData::SRV(srv) => answer.targets.push(Target {
+                priority: srv.priority,
+                weight: srv.weight,
+                host: srv.target.to_string(),
+                port: srv.port,
+            }),
+            RData::A(a) => answer.addresses.push((record.name.to_string(), Ipv4Addr::from(a.address).into())),
+            RData::AAAA(aaaa) => answer.addresses.push((record.name.to_string(), Ipv6Addr::from(aaaa.address).into())),
+            _ => {}
+        }
+    }
+    Ok(answer)
+}

@@ -1,0 +1,111 @@
+//! The request that is open: signed once, on disk before it is sent, and sent again as it is until it is answered.
+//!
+//! So neither a crash nor a lost answer makes one client count twice.
+
+use minicbor::bytes::ByteVec;
+
+use keymuster_core::bundle::Bundle;
+use keymuster_core::document::Signed;
+use keymuster_core::id::{Label, RequestId};
+use keymuster_core::invalid::Invalid;
+use keymuster_core::request::{Act, ClientRequest};
+use keymuster_core::time::{DAY, Timestamp};
+
+use crate::answer::{Accepted, Held};
+use crate::client::{Client, Loaded, Shared};
+use crate::error::Error;
+use crate::record::Pending;
+
+/// How long a request that went out is repeated, in seconds; hosts remember it for as long.
+const PENDING_SECS: u64 = DAY;
+/// How long a request in a file waits for its answer, in seconds.
+const PENDING_FILE_SECS: u64 = 30 * DAY;
+/// A counter that a refusal claims to have seen is believed this far ahead, since nobody signs refusals.
+const COUNTER_JUMP_MAX: u64 = 1 << 32;
+
+/// The open request, as it is on disk.
+pub(crate) struct Open {
+    pub signed: Signed<ClientRequest>,
+    /// What the client took the time to be.
+    pub made_at: Timestamp,
+}
+
+impl Client {
+    /// The request that waits, if it is for this act; or a new one, which is on disk when this returns.
+    pub(crate) fn open_request(&self, act: Act) -> Result<Open, Error> {
+        let loaded = self.current();
+        if let Some(open) = self.pending(&loaded).filter(|open| open.signed.act == act) {
+            return Ok(open);
+        }
+        let Loaded { identity, held, .. } = &loaded;
+        let Shared { settings, product, .. } = &*self.shared;
+        let lease = held.as_ref().and_then(Held::lease).map(|(lease, _)| lease);
+        let reading = settings.env.reading();
+        let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+        let (id, identity) = (RequestId::from_bytes(settings.env.random()), identity.clone());
+        let made = self.update(|record| {
+            record.counter = record.counter.saturating_add(1);
+            let made_at = record.mark.mark().at;
+            let secret = record.mak.as_ref().and_then(|mak| mak.secret.as_deref());
+            let request = ClientRequest {
+                act,
+                publisher: product.publisher().clone(),
+                client: identity.client,
+                client_key: identity.key(),
+                edition: product.edition().number,
+                request: id,
+                time: reading.wall,
+                high_water: made_at,
+                counter: record.counter,
+                product_version: settings.product_version.clone(),
+                previous: lease.map(|lease| lease.position),
+                audience: None,
+                pool: None,
+                fence: lease.and_then(|lease| lease.seat.as_ref()).map(|seat| seat.fence),
+                ratchet: lease.and_then(|lease| lease.ratchet),
+                key: secret.filter(|_| act == Act::Mak).and_then(|secret| secret.parse().ok()),
+                name: settings.machine_name.clone(),
+                system: system.parse::<Label>().ok(),
+                boot: reading.boot,
+                fingerprint: None,
+                replaces: None,
+                extensions: None,
+            };
+            let signed = Signed::sign(request, &identity.secret());
+            let signed = signed.expect("a request of this program keeps the rules of its own documents");
+            let request = ByteVec::from(signed.bytes().to_vec());
+            record.pending = Some(Pending { request, made_at, in_file: false });
+            Open { signed, made_at }
+        })?;
+        Ok(made)
+    }
+
+    /// The request that waits for an answer, while it may still get one.
+    pub(crate) fn pending(&self, loaded: &Loaded) -> Option<Open> {
+        let Loaded { record, reader, .. } = loaded;
+        let pending = record.pending.as_ref()?;
+        let now = record.mark.mark().effective(self.shared.settings.env.reading()).now;
+        let secs_max = if pending.in_file { PENDING_FILE_SECS } else { PENDING_SECS };
+        let signed = pending.signed()?;
+        let is_ours = signed.client == reader.client && signed.client_key == reader.key;
+        (is_ours && now.secs_since(pending.made_at) <= secs_max).then_some(Open { signed, made_at: pending.made_at })
+    }
+
+    pub(crate) fn accept(&self, bundle: &Bundle, open: &Open) -> Result<Accepted, Invalid> {
+        self.current().answer(bundle, open, self.shared.settings.env.reading())
+    }
+
+    /// A new request in place of one that a host called replayed, numbered above what the host has seen; none where the
+    /// host's claim is absurd.
+    pub(crate) fn renumbered(&self, act: Act, seen: u64) -> Result<Option<Open>, Error> {
+        let is_believed = self.update(|record| {
+            let is_believed = seen.saturating_sub(record.counter) <= COUNTER_JUMP_MAX;
+            if is_believed {
+                record.counter = record.counter.max(seen);
+                record.pending = None;
+            }
+            is_believed
+        })?;
+        is_believed.then(|| self.open_request(act)).transpose()
+    }
+}

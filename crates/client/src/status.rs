@@ -1,0 +1,157 @@
+//! What a client knows of its licence: everything a product or an administrator may want to show.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use keymuster_core::id::{ClientId, Label, Slug};
+use keymuster_core::invalid::Invalid;
+use keymuster_core::lease::LeaseKind;
+use keymuster_core::state::State;
+use keymuster_core::time::Timestamp;
+
+/// How a client stands at one moment; made from what it holds, without any traffic.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether the product may run, until when, and why.
+    pub state: State,
+    /// The publisher.
+    pub publisher: Slug,
+    /// The edition's name for machines.
+    pub edition: Slug,
+    /// The edition's name for people.
+    pub edition_name: Label,
+    /// This client's id, by which hosts know it.
+    pub client: ClientId,
+    /// Who is asked for activation.
+    pub way: Way,
+    /// What the client takes the time to be.
+    pub now: Timestamp,
+    /// Whether the machine's clock is more than a day behind a time that the client has seen.
+    pub time_suspect: bool,
+    /// Features that the product may enable.
+    pub features: Vec<Slug>,
+    /// The lease that is held, valid or not.
+    pub lease: Option<HeldLease>,
+    /// The host that answered last.
+    pub host: Option<KnownHost>,
+    /// When a host or the authority last answered, be it yes or no.
+    pub last_contact: Option<Timestamp>,
+    /// The last "no", until the next "yes".
+    pub last_refusal: Option<LastRefusal>,
+    /// When a running [`keep_alive`](crate::Client::keep_alive) asks next.
+    pub next_attempt: Option<Timestamp>,
+    /// What was tried at the last attempt, in order.
+    pub trail: Vec<Tried>,
+    /// What somebody should know.
+    pub notices: Vec<Notice>,
+    /// Where the publisher explains activation to its users.
+    pub help_url: Option<Label>,
+    /// The file in which all this is kept.
+    pub store: PathBuf,
+}
+
+/// Who is asked for activation; the kind of the installed key decides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// A host of the customer, with the edition's setup key.
+    Host,
+    /// The publisher's authority, with a MAK.
+    Mak {
+        /// The last five symbols of the key.
+        last_five: String,
+    },
+}
+
+/// What a lease says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct HeldLease {
+    /// By volume or a seat.
+    pub kind: LeaseKind,
+    /// The customer, by name.
+    pub customer: Label,
+    /// The host's time when it was granted.
+    pub issued: Timestamp,
+    /// Distinct clients counted when it was granted.
+    pub count: u64,
+    /// The threshold that the count had to reach.
+    pub threshold: u32,
+    /// The pool, for a seat.
+    pub pool: Option<Slug>,
+}
+
+/// A host that answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct KnownHost {
+    /// Its address.
+    pub address: String,
+    /// How it was found.
+    pub found_by: String,
+    /// When it answered.
+    pub at: Timestamp,
+}
+
+/// A "no" that was heard.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LastRefusal {
+    /// The code's name.
+    pub code: String,
+    /// The sentence with the numbers.
+    pub detail: String,
+    /// When it came.
+    pub at: Timestamp,
+    /// Who said it.
+    pub host: String,
+}
+
+/// One step of an attempt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Tried {
+    /// What was asked: a DNS name or a host.
+    pub what: String,
+    /// What came of it.
+    pub outcome: String,
+}
+
+/// Something that somebody should know and that stops nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A damaged file was put aside, and the client began anew.
+    StateDamaged {
+        /// What the damaged file is called.
+        kept_as: PathBuf,
+    },
+    /// What is held does not verify, so it does not count. It is kept until something better comes.
+    HeldInvalid {
+        /// Why.
+        why: Invalid,
+    },
+    /// The store cannot be written, so that nothing new can be kept.
+    StoreReadOnly {
+        /// What the system says.
+        why: String,
+    },
+    /// The clocks of client and host contradict each other; the lease holds as long as it was granted for, from when it
+    /// came.
+    HostTimeNotBelieved,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::StateDamaged { kept_as } => {
+                write!(f, "a damaged file was put aside as {}, and the client began anew", kept_as.display())
+            }
+            Notice::HeldInvalid { why } => write!(f, "what is held does not verify: {why} ({})", why.code()),
+            Notice::StoreReadOnly { why } => write!(f, "nothing new can be kept: {why}"),
+            Notice::HostTimeNotBelieved => {
+                f.write_str("the host's clock contradicts this machine's; the lease counts from when it came")
+            }
+        }
+    }
+}
