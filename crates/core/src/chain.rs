@@ -8,16 +8,16 @@ use crate::bundle::Bundle;
 use crate::catalogue::{Catalogue, Edition};
 use crate::document::{self, Document, Signed};
 use crate::entitlement::Entitlement;
-use crate::id::{ClientId, RequestId};
+use crate::id::{ClientId, RequestId, Slug};
 use crate::invalid::Invalid;
 use crate::issuer::Issuer;
 use crate::lease::{Lease, LeaseKind, Position};
 use crate::revocation::Revocations;
-use crate::signature::PublicKey;
+use crate::signature::{PublicKey, SignerId};
 use crate::time::Timestamp;
 use crate::trust::Trust;
 
-/// The verified top of a chain: issuers under a trusted root, less those revoked.
+/// The verified top of a chain: issuers under a trusted root, and what was revoked.
 #[derive(Clone, Debug)]
 pub struct Chain<'a> {
     trust: &'a Trust,
@@ -27,6 +27,9 @@ pub struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     /// Verifies the issuers of a bundle, and takes the newer of its revocation list and the one `held` already.
+    ///
+    /// A list by an issuer that the held one revokes counts for nothing: whoever stole that issuer's key would otherwise
+    /// take the revocation back with it.
     pub fn new(trust: &'a Trust, bundle: &Bundle, held: Option<Signed<Revocations>>) -> Result<Chain<'a>, Invalid> {
         let mut chain = Chain { trust, issuers: Vec::new(), revocations: None };
         for bytes in bundle.issuers.iter().flatten() {
@@ -34,13 +37,13 @@ impl<'a> Chain<'a> {
             chain.issuers.push(issuer);
         }
         let sent = bundle.revocations.as_ref().map(|bytes| chain.revocation_list(bytes)).transpose()?;
+        let is_newer = |sent: &Signed<Revocations>, held: &Signed<Revocations>| {
+            sent.sequence > held.sequence && !held.revoke_issuer(sent.signer())
+        };
         chain.revocations = match (sent, held) {
-            (Some(sent), Some(held)) if held.sequence > sent.sequence => Some(held),
+            (Some(sent), Some(held)) if !is_newer(&sent, &held) => Some(held),
             (sent, held) => sent.or(held),
         };
-        if let Some(list) = &chain.revocations {
-            chain.issuers.retain(|issuer| !list.revoke_issuer(issuer.key.signer()));
-        }
         Ok(chain)
     }
 
@@ -49,7 +52,7 @@ impl<'a> Chain<'a> {
         self.revocations.as_ref()
     }
 
-    /// The issuer certificates at hand, verified.
+    /// The issuer certificates at hand, verified; revoked ones are among them, and nothing under them is accepted.
     pub fn issuers(&self) -> &[Signed<Issuer>] {
         &self.issuers
     }
@@ -93,6 +96,7 @@ impl<'a> Chain<'a> {
             return Err(Invalid::ForAnotherHost);
         }
         asker.check(lease.client, &lease.client_key, lease.edition, lease.request)?;
+        asker.check_family(self.issuer(on.signer())?)?;
         check_limits(&lease, on)?;
         check_coverage(&lease, on, asker)?;
         if asker.held.is_some_and(|held| lease.position.is_older_than(&held)) {
@@ -106,12 +110,13 @@ impl<'a> Chain<'a> {
         let (activation, issuer) = self.issued::<Activation>(bytes)?;
         self.check_issue(&activation.publisher, activation.issued, issuer)?;
         asker.check(activation.client, &activation.client_key, activation.edition, activation.request)?;
+        asker.check_family(issuer)?;
         Ok(activation)
     }
 
     /// An issuer certificate under one of the roots.
     fn root_signed(&self, bytes: &[u8]) -> Result<Signed<Issuer>, Invalid> {
-        let signer = document::claim(bytes, Issuer::SIZE_MAX)?.signer;
+        let signer = document::signer_of::<Issuer>(bytes)?;
         let root = self.trust.roots.iter().find(|root| root.signer() == signer).ok_or(Invalid::SignerUnknown)?;
         let issuer = Signed::<Issuer>::verify(bytes, root)?;
         if issuer.publisher != self.trust.publisher {
@@ -126,14 +131,22 @@ impl<'a> Chain<'a> {
         Ok(list)
     }
 
-    /// A document under one of the issuers, and that issuer.
+    /// A document under one of the issuers that are not revoked, and that issuer.
     fn issued<D: Document>(&self, bytes: &[u8]) -> Result<(Signed<D>, &Issuer), Invalid> {
-        let signer = document::claim(bytes, D::SIZE_MAX)?.signer;
-        let issuer = self.issuers.iter().find(|issuer| issuer.key.signer() == signer).ok_or(Invalid::SignerUnknown)?;
-        Ok((Signed::verify(bytes, &issuer.key)?, issuer))
+        let issuer = self.issuer(document::signer_of::<D>(bytes)?)?;
+        let document = Signed::<D>::verify(bytes, &issuer.key)?;
+        if self.revocations.as_ref().is_some_and(|list| list.revoke_issuer(document.signer())) {
+            return Err(Invalid::Revoked);
+        }
+        Ok((document, issuer))
     }
 
-    fn check_issue(&self, publisher: &crate::id::Slug, issued: Timestamp, issuer: &Issuer) -> Result<(), Invalid> {
+    fn issuer(&self, signer: SignerId) -> Result<&Issuer, Invalid> {
+        let found = self.issuers.iter().find(|issuer| issuer.key.signer() == signer);
+        found.map(|issuer| &**issuer).ok_or(Invalid::SignerUnknown)
+    }
+
+    fn check_issue(&self, publisher: &Slug, issued: Timestamp, issuer: &Issuer) -> Result<(), Invalid> {
         if *publisher != self.trust.publisher {
             return Err(Invalid::WrongPublisher);
         }
@@ -173,6 +186,13 @@ impl Asker<'_> {
             return Err(Invalid::AnswerToAnotherRequest);
         }
         Ok(())
+    }
+
+    /// Whether an issuer may have this edition's family activated. Seats and activations name an edition alone, so the
+    /// family is known only with the catalogue.
+    fn check_family(&self, issuer: &Issuer) -> Result<(), Invalid> {
+        let group = self.catalogue.group_of(self.edition).ok_or(Invalid::ForAnotherEdition)?;
+        if issuer.may_cover(group.family) { Ok(()) } else { Err(Invalid::BeyondLimits("a product family")) }
     }
 }
 

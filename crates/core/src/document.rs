@@ -105,7 +105,7 @@ pub fn from_payload<D: Document>(payload: &[u8]) -> Result<D, Invalid> {
     Ok(body)
 }
 
-/// What a document says of itself before anything is verified: its type and signer. For display and for finding the key.
+/// What a document says of itself before anything is verified: its type and signer, for display.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The type in the protected header.
@@ -119,6 +119,11 @@ pub fn claim(bytes: &[u8], size_max: usize) -> Result<Claim, Invalid> {
     within(bytes.len(), size_max)?;
     let envelope = Envelope::parse(bytes)?;
     Ok(Claim { document_type: envelope.document_type.to_owned(), signer: envelope.signer })
+}
+
+/// The key that is said to have signed a document of type `D`, so that it can be found; nothing is verified yet.
+pub fn signer_of<D: Document>(bytes: &[u8]) -> Result<SignerId, Invalid> {
+    Ok(Envelope::of::<D>(bytes)?.signer)
 }
 
 impl fmt::Debug for Claim {
@@ -247,7 +252,7 @@ fn infallible(result: Result<(), encode::Error<std::convert::Infallible>>) {
 
 /// Fields with keys of 100 and more are reserved for additions that an older reader may ignore: a map from integers to
 /// byte strings, kept as it is.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Extensions(Vec<(u64, Vec<u8>)>);
 
 impl Extensions {

@@ -32,7 +32,7 @@ pub struct Issuer {
     /// The longest lease that an entitlement of its may allow, in seconds.
     #[n(7)]
     pub lease_secs_max: u64,
-    /// The product families that its entitlements may cover; absent means all.
+    /// The product families whose editions may be activated under it; absent means all.
     #[n(8)]
     pub families: Option<Vec<u16>>,
     /// Additions that this version ignores.
@@ -46,7 +46,7 @@ impl Issuer {
         self.not_before <= issued && issued <= self.sign_until
     }
 
-    /// Whether entitlements of this issuer may cover the family.
+    /// Whether editions of the family may be activated under this issuer.
     pub fn may_cover(&self, family: u16) -> bool {
         self.families.as_ref().is_none_or(|families| families.contains(&family))
     }
