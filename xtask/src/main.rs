@@ -9,6 +9,7 @@ mod process;
 mod setup;
 mod test;
 mod tidy;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ enum Xtask {
     Test(test::Options),
     /// Installs what the tests need beyond Rust: a name server, a Python environment
     Setup,
+    /// Writes the test vectors of the specification
+    Vectors(vectors::Options),
     /// Runs the fuzz targets, each for a while
     Fuzz(fuzz::Options),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Xtask::Tidy => tidy::run(),
         Xtask::Test(options) => test::run(&options),
         Xtask::Setup => setup::run(),
+        Xtask::Vectors(options) => vectors::run(&options),
         Xtask::Fuzz(options) => fuzz::run(&options),
     };
     match result {
