@@ -3,9 +3,13 @@
 // Programs and what they work on.
 pub mod fixture;
 pub mod prepare;
+pub mod estate;
 pub mod programs;
 
 // Load and measurement.
 pub mod bench;
 pub mod cpu;
 pub mod load;
+
+// The show.
+pub mod demo;

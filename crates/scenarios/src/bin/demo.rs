@@ -1,2 +1,45 @@
-//! Placeholder.
-fn main() {}
+//! `cargo demo`: an authority, a host and thirty clients that muster before your eyes; with `--clients`, load on the host.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Parser;
+use keymuster_scenarios::demo::{self, Stage};
+use keymuster_service::Stop;
+
+/// Shows a fleet being activated, by the real programs over real sockets, then stays up until it is interrupted.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// End after the show.
+    #[arg(long)]
+    once: bool,
+    /// Put load on the host instead of the show: so many machines, each with a key of its own.
+    #[arg(long, value_name = "N")]
+    clients: Option<u32>,
+    /// How long the load lasts.
+    #[arg(long, value_name = "S", default_value_t = 10, requires = "clients")]
+    seconds: u64,
+    /// Keep everything in this directory instead of a temporary one.
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let temporary = tempfile::tempdir()?;
+    let root = arguments.directory.unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&root)?;
+    let mut stage = Stage::set(&root)?;
+    match arguments.clients {
+        Some(clients) => return demo::load(&stage, clients, arguments.seconds),
+        None => demo::show(&mut stage)?,
+    }
+    if arguments.once {
+        return Ok(());
+    }
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(stage.what_next().as_bytes()).context("cannot write to standard output")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { anyhow::Ok(Stop::on_signals()?.asked().await) })
+}

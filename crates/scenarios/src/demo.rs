@@ -1,0 +1,98 @@
+//! The demonstration: a stage with two publishers and a host, a show in acts, and load.
+
+mod acts;
+mod load;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::estate::{Authority, Host};
+
+pub use acts::show;
+pub use load::load;
+
+const AURORA: &str = include_str!("../catalogues/aurora.toml");
+const BOREALIS: &str = include_str!("../catalogues/borealis.toml");
+
+/// Seats in the demonstration's pool.
+const SEATS: usize = 5;
+/// Activations that the demonstration's MAK is worth.
+const MAK_ACTIVATIONS: u32 = 10;
+
+/// Everything that runs, and where it lies.
+#[derive(Debug)]
+pub struct Stage {
+    root: PathBuf,
+    aurora: Authority,
+    borealis: Authority,
+    host: Host,
+    mak: String,
+}
+
+impl Stage {
+    /// Starts authorities and host, and entitles the host.
+    pub fn set(root: &Path) -> anyhow::Result<Stage> {
+        heading("Two publishers set up their authorities and sign their catalogues")?;
+        let aurora = authority(root, "aurora", "Aurora Systems", AURORA)?;
+        let borealis = authority(root, "borealis", "Borealis Instruments", BOREALIS)?;
+
+        heading("A customer installs the host, and the publishers' host keys on it")?;
+        let mut host = Host::new(root);
+        for publisher in ["aurora", "borealis"] {
+            tell("host", &host.add_publisher(root, publisher)?)?;
+        }
+        let pool = format!("{}={SEATS},term=30s,guard=1s", acts::SEAT_EDITION);
+        for (authority, group, more) in [
+            (&aurora, "server-c-2026", &["--pool", pool.as_str()][..]),
+            (&aurora, "office-2026", &[]),
+            (&borealis, "lab-2026", &[]),
+        ] {
+            let key = authority.mint_host_key(group, more)?;
+            tell("host", &host.run(&["install-key", "--publisher", &authority.publisher], &key)?)?;
+            tell("host", &host.run(&["activate", "--publisher", &authority.publisher], "")?)?;
+        }
+        host.start()?;
+        tell("host", &[format!("answers clients on {}", host.address)])?;
+        let mak = aurora.mint_mak(acts::MAK_EDITION, MAK_ACTIVATIONS)?;
+        Ok(Stage { root: root.to_owned(), aurora, borealis, host, mak })
+    }
+
+    /// What to try while everything runs.
+    pub fn what_next(&self) -> String {
+        let root = self.root.display();
+        let host = self.host.address;
+        format!(
+            "\nEverything runs until you press Ctrl-C. In another terminal, for example:\n\n  \
+             cargo run -q -p keymuster-host -- --data-dir {root}/host status\n  \
+             cargo run -q -p keymuster-authority -- --data-dir {root}/authority-aurora key list\n  \
+             cargo run -q -p keymuster -- --store {root}/mine add --trust {root}/aurora.trust --pack {root}/aurora.pack {}\n  \
+             cargo run -q -p keymuster -- --store {root}/mine --host {host} activate\n  \
+             cargo run -q -p keymuster -- --store {root}/mine status\n  \
+             cargo run -q -p keymuster -- inspect {root}/aurora.pack --trust {root}/aurora.trust\n  \
+             cargo run -q -p keymuster -- explain threshold-not-met\n",
+            acts::VOLUME_EDITION,
+        )
+    }
+}
+
+fn authority(root: &Path, publisher: &str, name: &str, catalogue: &str) -> anyhow::Result<Authority> {
+    let (authority, lines) = Authority::start(root, publisher, name, catalogue)?;
+    tell(publisher, &lines)?;
+    tell(publisher, &[format!("answers on {}", authority.url)])?;
+    Ok(authority)
+}
+
+fn heading(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "\n== {text}").context("cannot write to standard output")
+}
+
+/// Shows what a program said.
+fn tell(who: &str, lines: &[String]) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    for line in lines.iter().filter(|line| !line.trim().is_empty()) {
+        writeln!(stdout, "{who:>10} | {line}").context("cannot write to standard output")?;
+    }
+    Ok(())
+}

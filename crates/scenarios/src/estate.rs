@@ -1,0 +1,187 @@
+//! A whole estate in one directory: authorities, a customer's host, and the files that a publisher hands out. Everything is
+//! done by the real programs.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+use keymuster_client::{Client, HostAddress, Product, Settings};
+
+use crate::programs::{self, Running};
+
+/// Every root key of an estate is protected by this; an estate is a toy.
+const PASSPHRASE: &str = "only for demonstrations";
+const CUSTOMER: &str = "muster-works";
+
+/// The publisher's side: an authority with its files.
+#[derive(Debug)]
+pub struct Authority {
+    /// The publisher's name.
+    pub publisher: String,
+    /// Where it answers.
+    pub url: String,
+    directory: PathBuf,
+    trust: String,
+    pack: Vec<u8>,
+    /// `None` while it is stopped.
+    running: Option<Running>,
+}
+
+/// The customer's side: a host.
+#[derive(Debug)]
+pub struct Host {
+    /// Where clients reach it.
+    pub address: SocketAddr,
+    directory: PathBuf,
+    running: Option<Running>,
+}
+
+/// What a program wrote, line by line.
+pub type Lines = Vec<String>;
+
+impl Authority {
+    /// Makes an authority of a publisher with a catalogue (TOML), and starts it.
+    pub fn start(root: &Path, publisher: &str, name: &str, catalogue: &str) -> anyhow::Result<(Authority, Lines)> {
+        let directory = root.join(format!("authority-{publisher}"));
+        let passphrase = root.join("passphrase");
+        std::fs::write(&passphrase, PASSPHRASE)?;
+        let source = root.join(format!("{publisher}.toml"));
+        std::fs::write(&source, catalogue)?;
+        let address = free_address(1690)?;
+        let url = format!("http://{address}");
+        let mut authority = Authority {
+            publisher: publisher.to_owned(),
+            url: url.clone(),
+            directory: directory.clone(),
+            trust: String::new(),
+            pack: Vec::new(),
+            running: None,
+        };
+        let passphrase = passphrase.to_string_lossy();
+        let arguments = ["--publisher", publisher, "--name", name, "--authority-url", &url, "--passphrase-file", &passphrase];
+        let mut lines = authority.run(&[&["init"], &arguments[..]].concat())?;
+        let pack = root.join(format!("{publisher}.pack"));
+        lines.extend(authority.run(&["catalogue", "sign", &source.to_string_lossy(), "--out", &pack.to_string_lossy()])?);
+        authority.run(&["customer", "add", CUSTOMER, "--name", "Muster Works"])?;
+        authority.trust = std::fs::read_to_string(directory.join(format!("{publisher}.trust")))?;
+        authority.pack = std::fs::read(&pack)?;
+        std::fs::write(root.join(format!("{publisher}.trust")), &authority.trust)?;
+        let mut command = authority.command()?;
+        command.args(["serve", "--listen", &address.to_string()]);
+        let log = std::fs::File::create(root.join(format!("authority-{publisher}.log")))?;
+        let mut running = Running::start(&mut command, Stdio::from(log))?;
+        running.line_after("listening on ")?;
+        authority.running = Some(running);
+        Ok((authority, lines))
+    }
+
+    fn command(&self) -> anyhow::Result<Command> {
+        let mut command = programs::command("keymuster-authority")?;
+        command.arg("--data-dir").arg(&self.directory);
+        Ok(command)
+    }
+
+    /// Runs one of the authority's commands, and returns what it printed.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<Lines> {
+        let mut command = self.command()?;
+        command.args(arguments);
+        output(&mut command, "")
+    }
+
+    /// Mints a host key for a group; `more` are further options of `key mint host`.
+    pub fn mint_host_key(&self, group: &str, more: &[&str]) -> anyhow::Result<String> {
+        self.mint(&[&["key", "mint", "host", "--customer", CUSTOMER, "--group", group], more].concat())
+    }
+
+    /// Mints a MAK for an edition.
+    pub fn mint_mak(&self, edition: &str, activations: u32) -> anyhow::Result<String> {
+        let activations = activations.to_string();
+        self.mint(&["key", "mint", "mak", "--customer", CUSTOMER, "--edition", edition, "--activations", &activations])
+    }
+
+    fn mint(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let lines = self.run(&[arguments, &["--json"]].concat())?;
+        let json: serde_json::Value = serde_json::from_str(&lines.join("\n"))?;
+        Ok(json["key"].as_str().context("the authority printed no key")?.to_owned())
+    }
+
+    /// The product that links the client library: the publisher's files and an edition.
+    pub fn product(&self, edition: &str) -> anyhow::Result<Product> {
+        Ok(Product::new(&self.trust, &self.pack, edition)?)
+    }
+}
+
+impl Host {
+    /// A host in a directory of its own, not started yet.
+    pub fn new(root: &Path) -> Host {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Host { address, directory: root.join("host"), running: None }
+    }
+
+    fn command(&self) -> anyhow::Result<Command> {
+        let mut command = programs::command("keymuster-host")?;
+        command.arg("--data-dir").arg(&self.directory);
+        Ok(command)
+    }
+
+    /// Runs one of the host's commands, with `input` on its standard input, and returns what it printed.
+    pub fn run(&self, arguments: &[&str], input: &str) -> anyhow::Result<Lines> {
+        let mut command = self.command()?;
+        command.args(arguments);
+        output(&mut command, input)
+    }
+
+    /// Teaches the host a publisher.
+    pub fn add_publisher(&self, root: &Path, publisher: &str) -> anyhow::Result<Lines> {
+        let file = |suffix: &str| root.join(format!("{publisher}.{suffix}")).to_string_lossy().into_owned();
+        self.run(&["add-publisher", "--trust", &file("trust"), "--pack", &file("pack")], "")
+    }
+
+    /// Starts it on the address it had before, or, at first, on port 1688 if that is free.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        if self.address.port() == 0 {
+            self.address = free_address(1688)?;
+        }
+        let mut command = self.command()?;
+        command.args(["serve", "--listen", &self.address.to_string(), "--admin-listen", "127.0.0.1:0"]);
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.directory.with_extension("log"))?;
+        let mut running = Running::start(&mut command, Stdio::from(log))?;
+        running.line_after("listening on ")?;
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// Stops it as an administrator would.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        let mut running = self.running.take().context("the host is not running")?;
+        ensure!(running.stop()?, "the host did not stop well");
+        Ok(())
+    }
+
+    /// A machine's client of this host, with a store of its own.
+    pub fn client(&self, store: &Path, product: Product) -> anyhow::Result<Client> {
+        let host = HostAddress { host: self.address.ip().to_string(), port: self.address.port() };
+        let settings = Settings { store: store.to_owned(), host: Some(host), ..Settings::default() };
+        Ok(Client::open_with(product, settings)?)
+    }
+}
+
+/// Runs a command to its end; what it printed, or what it said on standard error where it failed.
+fn output(command: &mut Command, input: &str) -> anyhow::Result<Lines> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // A program that needs no input may have ended already.
+    let _ = child.stdin.take().context("no standard input")?.write_all(input.as_bytes());
+    let output = child.wait_with_output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{:?} failed: {errors}", command.get_program());
+    Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+}
+
+/// The preferred port of this machine, or any that is free.
+fn free_address(preferred: u16) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, preferred));
+    let listener = listener.or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    Ok(listener.local_addr()?)
+}
