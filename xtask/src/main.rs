@@ -3,6 +3,7 @@
 //! Progress and findings go to stderr; only what another program may read goes to stdout.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program that talks to a person at a terminal")]
 
+mod bench;
 mod ci;
 mod fuzz;
 mod process;
@@ -28,6 +29,8 @@ enum Xtask {
     Setup,
     /// Writes the test vectors of the specification
     Vectors(vectors::Options),
+    /// Measures: CPU per activation beside its parts, the client's calls, memory and start of a host
+    Bench(bench::Options),
     /// Runs the fuzz targets, each for a while
     Fuzz(fuzz::Options),
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Xtask::Test(options) => test::run(&options),
         Xtask::Setup => setup::run(),
         Xtask::Vectors(options) => vectors::run(&options),
+        Xtask::Bench(options) => bench::run(&options),
         Xtask::Fuzz(options) => fuzz::run(&options),
     };
     match result {
