@@ -223,9 +223,7 @@ fn check_coverage(lease: &Lease, on: &Entitlement, asker: &Asker<'_>) -> Result<
         return Ok(());
     }
     let group = asker.catalogue.group_of(asker.edition).ok_or(Invalid::ForAnotherEdition)?;
-    let agreed = on.covers.iter().filter(|cover| cover.includes(group)).map(|cover| cover.threshold);
-    let least = agreed.map(|threshold| threshold.unwrap_or(asker.edition.threshold)).min();
-    let least = least.ok_or(Invalid::BeyondLimits("the edition"))?;
+    let least = on.threshold(asker.edition, group).ok_or(Invalid::BeyondLimits("the edition"))?;
     if lease.threshold < least || lease.count < u64::from(lease.threshold) {
         return Err(Invalid::CountBelowThreshold);
     }

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::catalogue::{Edition, Group};
 use crate::document::{Document, Extensions};
 use crate::id::{EntitlementId, HostId, Label, RequestId, Slug};
 use crate::key::KeyId;
@@ -112,6 +113,15 @@ pub struct Pool {
 
 /// The longest term of a seat, in seconds.
 pub const SEAT_SECS_MAX: u64 = crate::time::DAY;
+
+impl Entitlement {
+    /// The threshold of an edition of this group: the lowest that its covers give, each the agreed one or else the
+    /// edition's own; `None` where nothing covers the group.
+    pub fn threshold(&self, edition: &Edition, group: &Group) -> Option<u32> {
+        let covers = self.covers.iter().filter(|cover| cover.includes(group));
+        covers.map(|cover| cover.threshold.unwrap_or(edition.threshold)).min()
+    }
+}
 
 impl Document for Entitlement {
     const TYPE: &'static str = "keymuster-entitlement+cose";

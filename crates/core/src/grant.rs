@@ -87,18 +87,23 @@ impl<'a> Site<'a> {
         let unknown =
             || Refusal::EditionUnknown { edition: request.edition, catalogue_version: self.catalogue.version };
         let edition = self.catalogue.edition(request.edition).ok_or_else(unknown)?;
-        self.entitlement_for(edition, now)?;
+        self.entitlement_for(edition, request.pool.as_ref(), now)?;
         Ok(edition)
     }
 
-    /// The entitlement that covers the edition and lasts longest, and its index.
-    fn entitlement_for(&self, edition: &Edition, now: Timestamp) -> Result<(usize, &'a Entitlement), Refusal> {
+    /// The entitlement that covers the edition, has the pool if one is asked for, and lasts longest; and its index.
+    fn entitlement_for(
+        &self,
+        edition: &Edition,
+        pool: Option<&Slug>,
+        now: Timestamp,
+    ) -> Result<(usize, &'a Entitlement), Refusal> {
         if self.entitlements.is_empty() {
             return Err(Refusal::HostNotActivated { publisher: self.catalogue.publisher.clone() });
         }
         let covering = self.entitlements.iter().enumerate().filter(|(_, held)| self.covers(held, edition));
         let (index, best) = covering
-            .max_by_key(|(_, held)| held.stop_at)
+            .max_by_key(|(_, held)| (pool_for(held, edition, pool).is_some(), held.stop_at))
             .ok_or_else(|| Refusal::EditionNotCovered { edition: edition.id.clone() })?;
         if best.stop_at <= now {
             return Err(Refusal::EntitlementExpired { stopped_at: best.stop_at });
@@ -108,19 +113,13 @@ impl<'a> Site<'a> {
 
     fn covers(&self, entitlement: &Entitlement, edition: &Edition) -> bool {
         match edition.kind {
-            LeaseKind::Seat => entitlement.pools.iter().any(|pool| pool.edition == edition.number),
-            LeaseKind::Volume => {
-                let group = self.catalogue.group_of(edition);
-                group.is_some_and(|group| entitlement.covers.iter().any(|cover| cover.includes(group)))
-            }
+            LeaseKind::Seat => pool_for(entitlement, edition, None).is_some(),
+            LeaseKind::Volume => self.threshold(entitlement, edition).is_some(),
         }
     }
 
-    /// The threshold of an edition: the one agreed in the entitlement, or else the edition's own.
-    fn threshold(&self, entitlement: &Entitlement, edition: &Edition) -> u32 {
-        let group = self.catalogue.group_of(edition);
-        let covers = entitlement.covers.iter().filter(|cover| group.is_some_and(|group| cover.includes(group)));
-        covers.filter_map(|cover| cover.threshold).min().unwrap_or(edition.threshold)
+    fn threshold(&self, entitlement: &Entitlement, edition: &Edition) -> Option<u32> {
+        entitlement.threshold(edition, self.catalogue.group_of(edition)?)
     }
 
     /// Decides on a request that may be counted; `seats` tells how a pool stands.
@@ -132,7 +131,7 @@ impl<'a> Site<'a> {
         now: Timestamp,
     ) -> Result<Terms, Refusal> {
         let edition = self.covered_edition(request, now)?;
-        let (index, entitlement) = self.entitlement_for(edition, now)?;
+        let (index, entitlement) = self.entitlement_for(edition, request.pool.as_ref(), now)?;
         let count = counted.count;
         if let Some(clients_max) = entitlement.clients_max.filter(|max| counted.is_newcomer && count > *max) {
             return Err(Refusal::ClientsExhausted { count, clients_max });
@@ -141,7 +140,7 @@ impl<'a> Site<'a> {
         let until = |secs: u64| now.plus(secs).min(entitlement.stop_at);
         match edition.kind {
             LeaseKind::Volume => {
-                let threshold = self.threshold(entitlement, edition);
+                let threshold = self.threshold(entitlement, edition).unwrap_or(edition.threshold);
                 if count < u64::from(threshold) {
                     let retry_after_secs = self.catalogue.policy.retry.default_secs;
                     return Err(Refusal::ThresholdNotMet { count, need: threshold, retry_after_secs });
@@ -151,7 +150,9 @@ impl<'a> Site<'a> {
                 Ok(Terms { entitlement: index, expires, renew_after, threshold, seat: None, features })
             }
             LeaseKind::Seat => {
-                let pool = pool_for(entitlement, edition, request.pool.as_ref())?;
+                let asked = request.pool.as_ref();
+                let unknown = || Refusal::PoolUnknown { pool: asked.unwrap_or(&edition.id).clone() };
+                let pool = pool_for(entitlement, edition, asked).ok_or_else(unknown)?;
                 let fence = allot(pool, &seats(pool), request.fence, now)?;
                 let expires = until(pool.term_secs.min(entitlement.lease_secs_max));
                 let renew_after = renewal(now, expires, pool.term_secs / 2);
@@ -181,13 +182,10 @@ pub fn admit(
         if known.client_key != *request.client_key.as_bytes() {
             return Err(Refusal::RekeyRequired);
         }
-        if let Some(last) = &known.last {
-            if last.request == request.request {
-                return repeat(request, last);
-            }
-            if request.counter <= last.counter {
-                return Err(Refusal::RequestReplayed { counter: request.counter, seen: last.counter });
-            }
+        if let Some(last) = &known.last
+            && let Some(sequence) = answer_before(request, last)?
+        {
+            return Ok(Admission::Repeat { sequence });
         }
     }
     let tolerated_secs = site.catalogue.policy.skew_secs;
@@ -197,22 +195,21 @@ pub fn admit(
     Ok(Admission::New)
 }
 
-/// A request id that was seen: the same request gets the same answer, another one under its id gets none. A request that
-/// was refused is decided again, as the reason may have gone.
-fn repeat(request: &ClientRequest, last: &LastRequest) -> Result<Admission, Refusal> {
-    if request.counter != last.counter {
-        return Err(Refusal::RequestConflict);
+/// The entry that answered this very request before. One that was refused is decided again, as the reason may have gone,
+/// and is held to the clock again, or a recorded request would count its client for ever.
+fn answer_before(request: &ClientRequest, last: &LastRequest) -> Result<Option<u64>, Refusal> {
+    if request.request == last.request {
+        return if request.counter == last.counter { Ok(last.answered_by) } else { Err(Refusal::RequestConflict) };
     }
-    Ok(last.answered_by.map_or(Admission::New, |sequence| Admission::Repeat { sequence }))
+    if request.counter <= last.counter {
+        return Err(Refusal::RequestReplayed { counter: request.counter, seen: last.counter });
+    }
+    Ok(None)
 }
 
-fn pool_for<'e>(entitlement: &'e Entitlement, edition: &Edition, asked: Option<&Slug>) -> Result<&'e Pool, Refusal> {
+fn pool_for<'e>(entitlement: &'e Entitlement, edition: &Edition, asked: Option<&Slug>) -> Option<&'e Pool> {
     let mut pools = entitlement.pools.iter().filter(|pool| pool.edition == edition.number);
-    let pool = match asked {
-        Some(id) => pools.find(|pool| pool.id == *id),
-        None => pools.next(),
-    };
-    pool.ok_or_else(|| Refusal::PoolUnknown { pool: asked.unwrap_or(&edition.id).clone() })
+    pools.find(|pool| asked.is_none_or(|asked| pool.id == *asked))
 }
 
 fn features(edition: &Edition, entitlement: &Entitlement) -> Option<Vec<Slug>> {
