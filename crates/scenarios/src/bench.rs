@@ -1,5 +1,6 @@
 //! The benchmarks: one file each.
 
+pub mod client;
 pub mod footprint;
 pub mod grant;
 mod primitives;

@@ -60,10 +60,17 @@ impl Authority {
             running: None,
         };
         let passphrase = passphrase.to_string_lossy();
-        let arguments = ["--publisher", publisher, "--name", name, "--authority-url", &url, "--passphrase-file", &passphrase];
+        let arguments =
+            ["--publisher", publisher, "--name", name, "--authority-url", &url, "--passphrase-file", &passphrase];
         let mut lines = authority.run(&[&["init"], &arguments[..]].concat())?;
         let pack = root.join(format!("{publisher}.pack"));
-        lines.extend(authority.run(&["catalogue", "sign", &source.to_string_lossy(), "--out", &pack.to_string_lossy()])?);
+        lines.extend(authority.run(&[
+            "catalogue",
+            "sign",
+            &source.to_string_lossy(),
+            "--out",
+            &pack.to_string_lossy(),
+        ])?);
         authority.run(&["customer", "add", CUSTOMER, "--name", "Muster Works"])?;
         authority.trust = std::fs::read_to_string(directory.join(format!("{publisher}.trust")))?;
         authority.pack = std::fs::read(&pack)?;

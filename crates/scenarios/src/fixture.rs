@@ -60,7 +60,8 @@ impl Publisher {
 
     fn key(&self, kind: KeyKind, number: u16) -> ProductKey {
         let mark = publisher_mark(&self.trust.publisher);
-        let candidates = (0..100).filter_map(|serial| ProductKey::assemble(KeyFields { kind, number, mark, serial }, [7; 6]));
+        let candidates =
+            (0..100).filter_map(|serial| ProductKey::assemble(KeyFields { kind, number, mark, serial }, [7; 6]));
         candidates.into_iter().next().expect("one serial in a hundred can be written")
     }
 

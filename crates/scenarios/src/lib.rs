@@ -1,9 +1,9 @@
 //! Development only: real programs started for demos, benchmarks and cross-program tests, and the load put on them.
 
 // Programs and what they work on.
+pub mod estate;
 pub mod fixture;
 pub mod prepare;
-pub mod estate;
 pub mod programs;
 
 // Load and measurement.

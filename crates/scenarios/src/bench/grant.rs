@@ -96,7 +96,8 @@ fn measure(options: &Options, clients: u64, travel: Travel, http: f64) -> anyhow
     let machines = machines(clients, 2 * options.requests);
     let (for_host, for_tables) = machines.split_at(machines.len() / 2);
     let env = Env::system();
-    let sign = |machine: &Machine| machine.clone().request(Act::Activate, &publisher.trust.publisher, VOLUME_EDITION, &env);
+    let sign =
+        |machine: &Machine| machine.clone().request(Act::Activate, &publisher.trust.publisher, VOLUME_EDITION, &env);
     let bodies: Vec<Vec<u8>> = for_host.iter().map(sign).collect();
 
     let host = Host::start(&data_dir)?;

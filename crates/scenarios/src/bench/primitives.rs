@@ -66,11 +66,7 @@ fn write_batch(home: &mut Home, machines: &[Machine], is_new: bool, env: &Env) -
         let row = client::Client {
             edition: VOLUME_EDITION,
             client_key: machine.public_key(),
-            last: LastRequest {
-                counter: 1,
-                request: RequestId::from_bytes([4; 16]),
-                answered_by: Some(head.sequence),
-            },
+            last: LastRequest { counter: 1, request: RequestId::from_bytes([4; 16]), answered_by: Some(head.sequence) },
             last_asked: now,
             lease: Some(client::HeldLease { sequence: head.sequence, expires: now.plus(180 * DAY) }),
             detail_digest: 1,

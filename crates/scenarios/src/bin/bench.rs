@@ -14,6 +14,8 @@ struct Arguments {
 enum What {
     /// CPU microseconds per activation, and their ratio to the sum of the primitives.
     Grant(bench::grant::Options),
+    /// What the client library's calls cost, and how long commands take that need no network.
+    Client,
     /// Memory of a host and the time it takes to start, with few and with many clients.
     Footprint,
 }
@@ -21,6 +23,7 @@ enum What {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         What::Grant(options) => bench::grant::run(&options),
+        What::Client => bench::client::run(),
         What::Footprint => bench::footprint::run(),
     }
 }

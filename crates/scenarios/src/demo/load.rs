@@ -40,9 +40,23 @@ pub fn load(stage: &Stage, clients: u32, seconds: u64) -> anyhow::Result<()> {
     tell(
         "load",
         &[
-            format!("{} answers, {} a second, over {connections} connections", micros.len(), micros.len() as u64 / seconds.max(1)),
-            format!("granted {}, refused {}, failed {}", total(|s| s.granted), total(|s| s.refused), total(|s| s.failed)),
-            format!("milliseconds: median {:.1}, 99 % {:.1}, largest {:.1}", quantile(0.5), quantile(0.99), quantile(1.0)),
+            format!(
+                "{} answers, {} a second, over {connections} connections",
+                micros.len(),
+                micros.len() as u64 / seconds.max(1)
+            ),
+            format!(
+                "granted {}, refused {}, failed {}",
+                total(|s| s.granted),
+                total(|s| s.refused),
+                total(|s| s.failed)
+            ),
+            format!(
+                "milliseconds: median {:.1}, 99 % {:.1}, largest {:.1}",
+                quantile(0.5),
+                quantile(0.99),
+                quantile(1.0)
+            ),
         ],
     )?;
     tell("host", &stage.host.run(&["status"], "")?)
