@@ -1,2 +1,33 @@
-//! Placeholder.
-fn main() {}
+//! `keymuster`: the command for client machines and administrators.
+//!
+//! Results go to standard output, notes and errors to standard error; each error has a code, and each code is explained by
+//! `keymuster explain`.
+
+mod answer;
+mod commands;
+mod exit;
+mod failure;
+mod inspect;
+mod machine;
+mod shown;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use commands::Arguments;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let as_json = arguments.machine.json;
+    match commands::run(arguments) {
+        Ok(answer) => {
+            answer.print(as_json);
+            ExitCode::from(answer.exit)
+        }
+        Err(failure) => {
+            answer::note(&failure);
+            ExitCode::from(failure.exit())
+        }
+    }
+}

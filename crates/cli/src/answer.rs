@@ -1,0 +1,33 @@
+//! What a command has to say: one value for machines, one text for people, and how the program ends.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+use crate::exit;
+
+/// The result of a command.
+#[derive(Debug)]
+pub struct Answer {
+    pub text: String,
+    pub json: Value,
+    pub exit: u8,
+}
+
+impl Answer {
+    /// A result that ends well.
+    pub fn new(text: impl Into<String>, json: Value) -> Answer {
+        Answer { text: text.into(), json, exit: exit::OK }
+    }
+
+    /// Prints it on standard output; a reader that went away wanted no more of it.
+    pub fn print(&self, as_json: bool) {
+        let text = if as_json { self.json.to_string() } else { self.text.trim_end().to_owned() };
+        let _ = writeln!(io::stdout().lock(), "{text}");
+    }
+}
+
+/// A note for people that is no part of a result, such as what the program is waiting for.
+pub fn note(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,64 @@
+//! The command line: one file per subcommand.
+
+mod activate;
+mod add;
+mod explain;
+mod inspect;
+mod install_key;
+mod release;
+mod renew;
+mod status;
+
+use clap::{Parser, Subcommand};
+
+use crate::answer::Answer;
+use crate::failure::Failure;
+use crate::machine::Machine;
+
+/// Activates products on this machine and explains what Keymuster says.
+///
+/// Exit codes: 0 done; 1 a rule said no; 2 the command line was not understood; 3 network, disk or host failed;
+/// 4 not licensed (status); 5 a document or product key is not valid.
+#[derive(Debug, Parser)]
+#[command(name = "keymuster", version)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub machine: Machine,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show whether the products of this machine are licensed, until when, and what was tried last.
+    Status(status::Options),
+    /// Ask for activation now, over the network or by file.
+    Activate(activate::Options),
+    /// Ask for the next lease now.
+    Renew,
+    /// Give the lease back.
+    Release,
+    /// Install a setup key (a host is asked from then on) or a MAK (the publisher's authority is).
+    InstallKey(install_key::Options),
+    /// Make a product known to this machine by its trust file and licence pack.
+    Add(add::Options),
+    /// Show what is in a document, licence pack, request, response, trust file or product key, and whether it verifies.
+    Inspect(inspect::Options),
+    /// Explain a code: what it means, why it happens, what to do.
+    Explain(explain::Options),
+}
+
+/// Runs the command that was asked for.
+pub fn run(arguments: Arguments) -> Result<Answer, Failure> {
+    let machine = &arguments.machine;
+    match arguments.command {
+        Command::Status(options) => status::run(machine, &options),
+        Command::Activate(options) => activate::run(machine, &options),
+        Command::Renew => renew::run(machine),
+        Command::Release => release::run(machine),
+        Command::InstallKey(options) => install_key::run(machine, &options),
+        Command::Add(options) => add::run(machine, &options),
+        Command::Inspect(options) => inspect::run(machine, &options),
+        Command::Explain(options) => explain::run(&options),
+    }
+}

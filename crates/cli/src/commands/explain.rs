@@ -1,0 +1,91 @@
+//! `keymuster explain`: what a code means, why it happens and what to do; without a network.
+
+use clap::Args;
+use keymuster_core::codes::{self, Code};
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::failure::Failure;
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// `KM-201`, `201`, `threshold-not-met`, a code of Microsoft KMS, or a whole log line.
+    #[arg(required = true)]
+    code: Vec<String>,
+}
+
+/// How many names are proposed.
+const NEAREST_MAX: usize = 3;
+
+pub fn run(options: &Options) -> Result<Answer, Failure> {
+    let text = options.code.join(" ");
+    let shared: Vec<&Code> = codes::all().filter(|code| is_known_as(code, &text)).collect();
+    if shared.len() > 1 {
+        return Err(Failure::refused(format!("several codes stand for {text}"), choose(&shared)));
+    }
+    match codes::find(&text) {
+        Some(code) => Ok(Answer::new(code.explain(), json_of(code))),
+        None => Err(Failure::refused(format!("there is no code {text:?}"), choose(&nearest(&text)))),
+    }
+}
+
+fn is_known_as(code: &Code, text: &str) -> bool {
+    code.known_as.is_some_and(|known_as| known_as.eq_ignore_ascii_case(text.trim()))
+}
+
+fn choose(codes: &[&Code]) -> String {
+    let names: Vec<String> = codes.iter().map(ToString::to_string).collect();
+    format!("run `keymuster explain` with one of: {}", names.join(", "))
+}
+
+fn json_of(code: &Code) -> serde_json::Value {
+    json!({
+        "number": code.number,
+        "name": code.name,
+        "kind": code.kind.to_string(),
+        "sentence": code.sentence,
+        "causes": code.causes,
+        "checks": code.checks,
+        "remedy": code.remedy,
+        "known_as": code.known_as,
+    })
+}
+
+/// The codes whose names or numbers differ least from `text`.
+fn nearest(text: &str) -> Vec<&'static Code> {
+    let text = text.trim().to_ascii_lowercase();
+    let distance = |code: &&'static Code| edits(&text, code.name).min(edits(&text, &format!("km-{}", code.number)));
+    let mut codes: Vec<&Code> = codes::all().collect();
+    codes.sort_by_key(distance);
+    codes.truncate(NEAREST_MAX);
+    codes
+}
+
+/// The Levenshtein distance of two short texts.
+fn edits(a: &str, b: &str) -> usize {
+    let mut above: Vec<usize> = (0..=b.chars().count()).collect();
+    for (row, letter) in (1..).zip(a.chars()) {
+        let mut current = vec![row];
+        for (other, window) in b.chars().zip(above.windows(2)) {
+            let (replaced, removed) = (window[0] + usize::from(letter != other), window[1] + 1);
+            let added = current.last().map_or(row, |left| left + 1);
+            current.push(replaced.min(removed).min(added));
+        }
+        above = current;
+    }
+    above.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distance_counts_edits() {
+        for (a, b, expected) in [("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3), ("x", "x", 0)] {
+            assert_eq!(edits(a, b), expected, "{a} {b}");
+        }
+        assert_eq!(nearest("treshold-not-met")[0].name, "threshold-not-met");
+    }
+}

@@ -1,0 +1,89 @@
+//! `keymuster status`: how the products of this machine stand, without asking anybody.
+
+use clap::Args;
+use keymuster_client::{Client, State, Status, Way};
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::exit;
+use crate::failure::Failure;
+use crate::machine::Machine;
+use crate::shown::Fields;
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct Options {}
+
+pub fn run(machine: &Machine, _: &Options) -> Result<Answer, Failure> {
+    let mut answer = Answer::new("", json!([]));
+    let mut values = Vec::new();
+    for product in machine.products()? {
+        let status = Client::open_with(product, machine.settings()?)?.status();
+        let one = of(&status);
+        answer.text.push_str(&one.text);
+        values.push(one.json);
+        if !status.state.may_run() {
+            answer.exit = exit::NOT_LICENSED;
+        }
+    }
+    answer.json = Value::Array(values);
+    Ok(answer)
+}
+
+/// One product.
+pub fn of(status: &Status) -> Answer {
+    let fields = fields(status);
+    let text = format!("{} ({}, {})\n{}", status.edition_name, status.publisher, status.edition, fields.lines(2));
+    Answer::new(text, fields.json())
+}
+
+fn fields(status: &Status) -> Fields {
+    let (state, until, renew_after) = match status.state {
+        State::Unlicensed => ("unlicensed", None, None),
+        State::Grace { until, .. } => ("grace", Some(until), None),
+        State::Licensed { until, renew_after } => ("licensed", until, renew_after),
+        State::Notification { since, .. } => ("notification", Some(since), None),
+    };
+    let way = match &status.way {
+        Way::Host => "by a host".to_owned(),
+        Way::Mak { last_five } => format!("by the MAK that ends in {last_five}, at the publisher's authority"),
+    };
+    let fields = Fields::new()
+        .text("publisher", &status.publisher)
+        .text("edition", &status.edition)
+        .text("state", state)
+        .text("meaning", status.state)
+        .maybe(if state == "notification" { "since" } else { "until" }, until)
+        .maybe("renew_after", renew_after)
+        .text("way", way);
+    let fields = match &status.lease {
+        Some(lease) => fields
+            .text("customer", &lease.customer)
+            .text("granted", lease.issued)
+            .number("count", lease.count)
+            .number("threshold", lease.threshold)
+            .maybe("pool", lease.pool.as_ref()),
+        None => fields,
+    };
+    let host = status.host.as_ref().map(|host| format!("{} ({}), answered {}", host.address, host.found_by, host.at));
+    let refusal = status.last_refusal.as_ref();
+    let refusal = refusal.map(|no| format!("{}: {} ({}, {})", no.code, no.detail, no.host, no.at));
+    fields
+        .texts("features", &status.features)
+        .maybe("host", host)
+        .maybe("last_contact", status.last_contact)
+        .maybe("last_refusal", refusal)
+        .maybe("next_attempt", status.next_attempt)
+        .texts("last_attempt", status.trail.iter().map(|tried| format!("{}: {}", tried.what, tried.outcome)))
+        .texts("notices", notices(status))
+        .text("time", status.now)
+        .text("client", status.client)
+        .maybe("help", status.help_url.as_ref())
+        .text("file", status.store.display())
+}
+
+fn notices(status: &Status) -> Vec<String> {
+    let suspect = "this machine's clock is behind a time that it has already seen (KM-508 clock-suspect)";
+    let suspect = status.time_suspect.then(|| suspect.to_owned());
+    status.notices.iter().map(ToString::to_string).chain(suspect).collect()
+}

@@ -1,0 +1,76 @@
+//! What all commands share: where the store is, and which of its products is meant.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use keymuster_client::{Client, HostAddress, Product, Settings};
+
+use crate::failure::Failure;
+
+/// Options that hold for every command.
+#[derive(Debug, Args)]
+pub struct Machine {
+    /// The directory in which the products of this machine keep their licences.
+    #[arg(long, global = true, value_name = "DIR", env = "KEYMUSTER_STORE")]
+    store: Option<PathBuf>,
+    /// The publisher of the product that is meant, where there are several.
+    #[arg(long, global = true, value_name = "NAME")]
+    publisher: Option<String>,
+    /// The edition that is meant, where there are several.
+    #[arg(long, global = true, value_name = "NAME")]
+    edition: Option<String>,
+    /// The host to ask, as HOST[:PORT], instead of searching for one.
+    #[arg(long, global = true, value_name = "HOST", env = "KEYMUSTER_HOST")]
+    host: Option<String>,
+    /// Print the result as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Machine {
+    /// The settings of the environment, changed by the options.
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        let mut settings = Settings::from_environment()?;
+        if let Some(store) = &self.store {
+            settings.store = store.clone();
+        }
+        if let Some(host) = &self.host {
+            settings.host = Some(host.parse::<HostAddress>()?);
+        }
+        Ok(settings)
+    }
+
+    /// The products that the options allow; at least one.
+    pub fn products(&self) -> Result<Vec<Product>, Failure> {
+        let store = self.settings()?.store;
+        let all = Product::installed(&store)?;
+        let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+        let is_meant = |product: &&Product| {
+            is(&self.publisher, product.publisher().as_str()) && is(&self.edition, product.edition().id.as_str())
+        };
+        let meant: Vec<Product> = all.iter().filter(is_meant).cloned().collect();
+        match (all.is_empty(), meant.is_empty()) {
+            (true, _) => {
+                let message = format!("no product has been used with the store {}", store.display());
+                let advice = "start the product once, or run `keymuster add`; `--store` names another store";
+                Err(Failure::refused(message, advice))
+            }
+            (false, true) => Err(Failure::usage("no product fits --publisher and --edition", list(&all))),
+            (false, false) => Ok(meant),
+        }
+    }
+
+    /// The client of the one product that is meant.
+    pub fn client(&self) -> Result<Client, Failure> {
+        let products = self.products()?;
+        match products.as_slice() {
+            [product] => Ok(Client::open_with(product.clone(), self.settings()?)?),
+            several => Err(Failure::usage("several products are known here; say which one is meant", list(several))),
+        }
+    }
+}
+
+fn list(products: &[Product]) -> String {
+    let option = |product: &Product| format!("--publisher {} --edition {}", product.publisher(), product.edition().id);
+    format!("add one of: {}", products.iter().map(option).collect::<Vec<_>>().join("; "))
+}
