@@ -5,6 +5,7 @@ mod load;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -29,6 +30,8 @@ pub struct Stage {
     borealis: Authority,
     host: Host,
     mak: String,
+    /// A pause between the machines that muster, so that a person can watch.
+    pub pace: Duration,
 }
 
 impl Stage {
@@ -45,9 +48,10 @@ impl Stage {
         }
         let pool = format!("{}={SEATS},term=30s,guard=1s", acts::SEAT_EDITION);
         for (authority, group, more) in [
-            (&aurora, "server-c-2026", &["--pool", pool.as_str()][..]),
+            (&aurora, "server-c-2026", &[][..]),
             (&aurora, "office-2026", &[]),
-            (&borealis, "lab-2026", &[]),
+            (&aurora, "render-2026", &["--pool", pool.as_str()]),
+            (&borealis, "lab-server-2025", &[]),
         ] {
             let key = authority.mint_host_key(group, more)?;
             tell("host", &host.run(&["install-key", "--publisher", &authority.publisher], &key)?)?;
@@ -56,7 +60,7 @@ impl Stage {
         host.start()?;
         tell("host", &[format!("answers clients on {}", host.address)])?;
         let mak = aurora.mint_mak(acts::MAK_EDITION, MAK_ACTIVATIONS)?;
-        Ok(Stage { root: root.to_owned(), aurora, borealis, host, mak })
+        Ok(Stage { root: root.to_owned(), aurora, borealis, host, mak, pace: Duration::ZERO })
     }
 
     /// What to try while everything runs.

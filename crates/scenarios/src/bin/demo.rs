@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -25,12 +27,25 @@ struct Arguments {
     directory: Option<PathBuf>,
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is gone, the exit code has to do.
+            let _ = writeln!(std::io::stderr(), "the demonstration ended early: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir()?;
     let root = arguments.directory.unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&root)?;
     let mut stage = Stage::set(&root)?;
+    if !arguments.once {
+        stage.pace = Duration::from_millis(100);
+    }
     match arguments.clients {
         Some(clients) => return demo::load(&stage, clients, arguments.seconds),
         None => demo::show(&mut stage)?,

@@ -11,11 +11,11 @@ use super::{SEATS, Stage, heading, tell};
 /// The edition that thirty machines muster for.
 pub const VOLUME_EDITION: &str = "desk-pro-2026";
 /// The edition that is licensed by seats.
-pub const SEAT_EDITION: &str = "render-farm-2026";
+pub const SEAT_EDITION: &str = "render-farm";
 /// The edition that a machine without a host activates by a MAK.
 pub const MAK_EDITION: &str = "desk-enterprise-2026";
 /// An edition of the second publisher.
-const OTHER_EDITION: &str = "lab-bench-2026";
+const OTHER_EDITION: &str = "spectrum-2025";
 
 const MACHINES: usize = 30;
 const THRESHOLD: usize = 25;
@@ -57,15 +57,16 @@ fn muster(stage: &Stage) -> anyhow::Result<Vec<Client>> {
     for (n, client) in (1..).zip(&fleet) {
         let result = client.activate();
         say(n, &outcome(&result))?;
+        thread::sleep(stage.pace);
         ensure!(result.is_ok() == (n >= THRESHOLD), "client {n} was not answered as the threshold demands");
     }
     heading("The early ones ask again, all at once")?;
     let early = &fleet[..THRESHOLD - 1];
     let results = at_once(early, Client::activate);
-    for (n, result) in (1..).zip(&results) {
-        say(n, &outcome(result))?;
-        ensure!(result.is_ok(), "client {n} was refused although the threshold is reached");
-    }
+    say(1, &outcome(&results[0]))?;
+    let activated = results.iter().filter(|result| result.is_ok()).count();
+    tell("fleet", &[format!("{activated} of {} activated", early.len())])?;
+    ensure!(activated == early.len(), "a client was refused although the threshold is reached");
     Ok(fleet)
 }
 
