@@ -15,12 +15,13 @@ struct Step {
 }
 
 /// From the quickest to the slowest, so that a slip is reported early.
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step { name: "format", run: format },
     Step { name: "tidy", run: tidy::run },
     Step { name: "clippy", run: clippy },
     Step { name: "test", run: test_all },
     Step { name: "docs", run: docs },
+    Step { name: "fuzz", run: fuzz_shortly },
 ];
 
 /// Runs all steps.
@@ -55,4 +56,9 @@ fn test_all() -> Result<()> {
 
 fn docs() -> Result<()> {
     run_command(cargo(&["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Long enough to notice a target that no longer builds or fails at once; findings take longer runs.
+fn fuzz_shortly() -> Result<()> {
+    fuzz::run(&fuzz::Options::every_target_for(5))
 }

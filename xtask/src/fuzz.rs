@@ -40,6 +40,13 @@ pub struct Options {
     list: bool,
 }
 
+impl Options {
+    /// Every target, each for so many seconds.
+    pub fn every_target_for(seconds: u32) -> Options {
+        Options { target: None, seconds, list: false }
+    }
+}
+
 pub fn run(options: &Options) -> Result<()> {
     let mut targets = targets()?;
     if options.list {

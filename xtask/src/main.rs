@@ -19,7 +19,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The gate and its parts")]
 enum Xtask {
-    /// The whole gate: format, clippy, tidy, tests, docs
+    /// The whole gate: format, tidy, clippy, tests, docs, a few seconds of fuzzing
     Ci,
     /// The house rules that no compiler checks
     Tidy,
