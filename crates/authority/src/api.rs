@@ -1,0 +1,161 @@
+//! The authority over HTTP: one endpoint per file, and here what they share.
+//!
+//! Everything below the router blocks (SQLite, signatures), so it runs on threads that may block, one act at a time.
+
+pub mod activate;
+pub mod certify;
+pub mod pack;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use keymuster_core::bundle::Bundle;
+use keymuster_core::codes;
+use keymuster_core::key::{KeyId, ProductKey};
+use keymuster_core::refusal::Refusal;
+use keymuster_service::Problem;
+use rusqlite::Connection;
+
+use crate::attempts::Attempts;
+use crate::authority::Authority;
+use crate::caller::{Actor, Caller};
+use crate::error::Error;
+use crate::store;
+
+const REQUEST_TYPE: &str = "application/cose";
+const ANSWER_TYPE: &str = "application/cbor";
+
+/// The running authority.
+#[derive(Debug)]
+pub struct App {
+    authority: Authority,
+    /// The only connection. Whoever holds it acts alone, so that failed attempts are counted before the next is made.
+    db: Mutex<Connection>,
+    attempts: Attempts,
+}
+
+impl App {
+    /// An authority with its database, ready to answer.
+    pub fn new(authority: Authority, db: Connection) -> Arc<App> {
+        Arc::new(App { authority, db: Mutex::new(db), attempts: Attempts::new() })
+    }
+
+    /// Whether the database can be read and written: for the readiness check. Blocks.
+    pub fn check_ready(&self) -> Result<(), Error> {
+        let now = self.authority.env.now();
+        self.act(|_, db| {
+            let tx = store::begin(db)?;
+            if !store::publisher::check_writing(&tx, now)? {
+                return Err(Error::Environment("the database has no publisher".to_owned()));
+            }
+            Ok(tx.commit()?)
+        })
+    }
+
+    /// Runs `act` with the database to itself. Blocks.
+    fn act<T>(&self, act: impl FnOnce(&Authority, &mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+        // A panic rolled its transaction back, so the connection is as good as before.
+        let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&self.authority, &mut db)
+    }
+}
+
+/// Runs what blocks on a thread that may block, and turns what goes wrong into a problem.
+async fn blocking<T: Send + 'static>(
+    app: Arc<App>,
+    act: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(move || act(&app)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request panicked");
+        Err(Problem::new(
+            &codes::INTERNAL_FAILURE,
+            "this is a fault of the program, and the server's log has the details",
+        ))
+    })
+}
+
+/// Acts on a request that carries a secret key: whoever sends wrong ones too often has to wait.
+fn with_secret_key<T>(
+    app: &App,
+    peer: &Peer,
+    typed: &str,
+    act: impl FnOnce(&Authority, &mut Connection, &Caller) -> Result<T, Error>,
+) -> Result<T, Problem> {
+    let key: Option<KeyId> = ProductKey::parse(typed).ok().map(|key| key.id());
+    let (address, caller) = (peer.addr.ip(), peer.caller(app));
+    app.act(|authority, db| {
+        if let Some(secs) = app.attempts.wait(address, key, caller.now) {
+            return Ok(Err(rate_limited(secs)));
+        }
+        let acted = act(authority, db, &caller);
+        if let Err(Error::Refused(Refusal::KeyUnknown)) = acted {
+            app.attempts.failed(address, key, caller.now);
+        }
+        acted.map(Ok)
+    })?
+}
+
+fn rate_limited(secs: u64) -> Problem {
+    let detail = format!("too many wrong keys; the next one is looked at in {secs} seconds");
+    Problem::new(&codes::RATE_LIMITED, detail).retry_after(secs)
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    addr: SocketAddr,
+}
+
+impl Peer {
+    fn caller(&self, app: &App) -> Caller {
+        Caller { actor: Actor::Network(self.addr.ip().to_canonical()), now: app.authority.env.now() }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Peer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Peer, Problem> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let missing = || Problem::new(&codes::INTERNAL_FAILURE, "the connection has no address");
+        peer.map(|ConnectInfo(addr)| Peer { addr: *addr }).ok_or_else(missing)
+    }
+}
+
+/// A signed request in the body, with the content type that belongs to it.
+#[derive(Clone, Debug)]
+pub struct SignedBody(Bytes);
+
+impl<S: Send + Sync> axum::extract::FromRequest<S> for SignedBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<SignedBody, Problem> {
+        if !is_cose(request.headers()) {
+            let detail = format!("a request has the content type {REQUEST_TYPE}");
+            return Err(Problem::new(&codes::MEDIA_TYPE_UNSUPPORTED, detail));
+        }
+        // The edge has read the body whole and within its limits.
+        let bytes = Bytes::from_request(request, state).await;
+        bytes.map(SignedBody).map_err(|error| Problem::new(&codes::REQUEST_INVALID, error.to_string()))
+    }
+}
+
+fn is_cose(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    value.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(REQUEST_TYPE))
+}
+
+/// An answer: a bundle that nobody on the way may keep.
+struct Answer(Bundle);
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let headers = [(header::CONTENT_TYPE, ANSWER_TYPE), (header::CACHE_CONTROL, "no-store")];
+        (headers, self.0.to_bytes()).into_response()
+    }
+}

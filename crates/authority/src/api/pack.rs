@@ -1,0 +1,15 @@
+//! `GET /v1/pack`: anybody asks for the publisher's newest licence pack.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use keymuster_service::Problem;
+
+use super::{Answer, App, blocking};
+use crate::pack::newest;
+
+/// Answers with a bundle of catalogue, issuers and revocations.
+pub async fn handle(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
+    blocking(app, |app| Ok(app.act(newest)?)).await.map(Answer)
+}

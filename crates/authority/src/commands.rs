@@ -1,0 +1,282 @@
+//! The command line: one subcommand per file, each a struct of its options and a `run`.
+
+mod activate;
+mod catalogue_check;
+mod catalogue_keys;
+mod catalogue_sign;
+mod certify;
+mod customer_add;
+mod customer_list;
+mod customer_resume;
+mod customer_stop;
+mod entitlement_list;
+mod host_list;
+mod host_revoke;
+mod init;
+mod issuer_renew;
+mod key_list;
+mod key_mint_host;
+mod key_mint_mak;
+mod key_mint_setup;
+mod key_revoke;
+mod key_show;
+mod revocations_list;
+mod serve;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use keymuster_core::bundle::{self, Bundle};
+use keymuster_core::key::ProductKey;
+use keymuster_service::Env;
+use rusqlite::Connection;
+use serde_json::{Map, Value, json};
+
+use crate::authority::Authority;
+use crate::caller::{Actor, Caller};
+use crate::data_dir::{DataDir, read_file};
+use crate::error::Error;
+use crate::exit;
+use crate::output::{Form, Output};
+use crate::revoke::{Act, revoke};
+use crate::store::Taken;
+
+/// The publisher's authority: product keys, catalogues, certified hosts, activations, revocations.
+#[derive(Debug, Parser)]
+#[command(name = "keymuster-authority", version, about)]
+#[command(after_help = "Exit codes: 0 done, 1 refused by a rule, 2 wrong command line, 3 something outside failed.")]
+pub struct Cli {
+    /// The directory that holds everything of this publisher
+    #[arg(long, global = true, value_name = "DIR", env = "KEYMUSTER_AUTHORITY_DIR")]
+    #[arg(default_value = "/var/lib/keymuster-authority")]
+    data_dir: PathBuf,
+    /// Print the result as one JSON value
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new authority: keys, certificate, trust file, database
+    Init(init::Options),
+    /// The issuer key, with which the authority signs
+    #[command(subcommand)]
+    Issuer(Issuer),
+    /// The signed list of what the publisher licenses
+    #[command(subcommand)]
+    Catalogue(Catalogue),
+    /// Who bought volume licences
+    #[command(subcommand)]
+    Customer(Customer),
+    /// Product keys
+    #[command(subcommand)]
+    Key(Key),
+    /// The customers' hosts
+    #[command(subcommand)]
+    Host(Host),
+    /// What hosts were granted
+    #[command(subcommand)]
+    Entitlement(Entitlement),
+    /// What was taken back
+    #[command(subcommand)]
+    Revocations(Revocations),
+    /// Answer a host's request that came as a file
+    Certify(certify::Options),
+    /// Answer a client's request that came as a file
+    Activate(activate::Options),
+    /// Answer requests over HTTP until SIGTERM or SIGINT
+    Serve(serve::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum Issuer {
+    /// Replace the issuer key by a new one, which the root key certifies
+    Renew(issuer_renew::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum Catalogue {
+    /// Check a catalogue file; works without an authority as well
+    Check(catalogue_check::Options),
+    /// Sign a catalogue file, and write it as a licence pack
+    Sign(catalogue_sign::Options),
+    /// List the editions of the current catalogue with their setup keys
+    Keys(catalogue_keys::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum Customer {
+    /// Add a customer
+    Add(customer_add::Options),
+    /// List all customers
+    List(customer_list::Options),
+    /// Stop all keys and hosts of a customer
+    Stop(customer_stop::Options),
+    /// Lift the stop of a customer
+    Resume(customer_resume::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum Key {
+    /// Mint a key
+    #[command(subcommand)]
+    Mint(Mint),
+    /// List the keys that were minted for customers
+    List(key_list::Options),
+    /// Show one key, and where it is used
+    Show(key_show::Options),
+    /// Revoke a key, with everything that was granted for it
+    Revoke(key_revoke::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum Mint {
+    /// Print the public setup key of an edition
+    Setup(key_mint_setup::Options),
+    /// Mint a host key, which entitles a customer to run hosts for a group
+    Host(key_mint_host::Options),
+    /// Mint a MAK, which is worth so many activations of an edition
+    Mak(key_mint_mak::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum Host {
+    /// List all hosts
+    List(host_list::Options),
+    /// Revoke a host, with every entitlement it has
+    Revoke(host_revoke::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum Entitlement {
+    /// List all entitlements, the newest first
+    List(entitlement_list::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum Revocations {
+    /// List everything that was taken back
+    List(revocations_list::Options),
+}
+
+impl Cli {
+    /// Runs the command, prints what it says, and returns the exit code of the program.
+    pub fn run(self, env: Env) -> ExitCode {
+        let form = if self.json { Form::Json } else { Form::Text };
+        let site = Site { dir: DataDir::new(self.data_dir), env };
+        let printed = self.command.run(&site).and_then(|output| {
+            output.print(form).map_err(|error| Error::Environment(format!("cannot print the result: {error}")))
+        });
+        match printed {
+            Ok(()) => ExitCode::from(exit::OK),
+            Err(error) => {
+                // Nobody is left to be told if this fails as well.
+                let _ = writeln!(io::stderr(), "error: {error}");
+                ExitCode::from(error.exit_code())
+            }
+        }
+    }
+}
+
+impl Command {
+    fn run(self, site: &Site) -> Result<Output, Error> {
+        match self {
+            Command::Init(options) => options.run(site),
+            Command::Issuer(Issuer::Renew(options)) => options.run(site),
+            Command::Catalogue(Catalogue::Check(options)) => options.run(site),
+            Command::Catalogue(Catalogue::Sign(options)) => options.run(site),
+            Command::Catalogue(Catalogue::Keys(options)) => options.run(site),
+            Command::Customer(Customer::Add(options)) => options.run(site),
+            Command::Customer(Customer::List(options)) => options.run(site),
+            Command::Customer(Customer::Stop(options)) => options.run(site),
+            Command::Customer(Customer::Resume(options)) => options.run(site),
+            Command::Key(Key::Mint(Mint::Setup(options))) => options.run(site),
+            Command::Key(Key::Mint(Mint::Host(options))) => options.run(site),
+            Command::Key(Key::Mint(Mint::Mak(options))) => options.run(site),
+            Command::Key(Key::List(options)) => options.run(site),
+            Command::Key(Key::Show(options)) => options.run(site),
+            Command::Key(Key::Revoke(options)) => options.run(site),
+            Command::Host(Host::List(options)) => options.run(site),
+            Command::Host(Host::Revoke(options)) => options.run(site),
+            Command::Entitlement(Entitlement::List(options)) => options.run(site),
+            Command::Revocations(Revocations::List(options)) => options.run(site),
+            Command::Certify(options) => options.run(site),
+            Command::Activate(options) => options.run(site),
+            Command::Serve(options) => options.run(site),
+        }
+    }
+}
+
+/// Where a command works.
+struct Site {
+    dir: DataDir,
+    env: Env,
+}
+
+impl Site {
+    /// Whoever runs this program, and the time of the command.
+    fn caller(&self) -> Caller {
+        Caller { actor: Actor::of_process(), now: self.env.now() }
+    }
+
+    fn authority(&self) -> Result<(Authority, Connection), Error> {
+        Authority::load(&self.dir, self.env.clone())
+    }
+}
+
+/// Reads a file that holds a bundle.
+fn read_bundle(path: &Path) -> Result<Bundle, Error> {
+    let bytes = read_file(path, bundle::SIZE_MAX + bundle::FILE_MAGIC.len())?;
+    Bundle::parse_file(&bytes).map_err(|error| Error::Rule(format!("{}: {error}", path.display())))
+}
+
+/// A secret key that was just minted. This is the one time that it is shown.
+struct MintedKey<'a> {
+    key: &'a ProductKey,
+    /// What it is and what it is worth, for people.
+    words: String,
+    /// The same for machines: the members beside those of every key.
+    members: Map<String, Value>,
+}
+
+impl MintedKey<'_> {
+    fn output(mut self, is_quiet: bool) -> Output {
+        let (key, id, last_five) = (self.key.reveal(), self.key.id().to_string(), self.key.last_five());
+        let common = [("key", &key), ("id", &id), ("last_five", &last_five)];
+        self.members.extend(common.map(|(name, text)| (name.to_owned(), text.as_str().into())));
+        if is_quiet {
+            return Output::new(self.members.into(), key);
+        }
+        let text = format!("{key}\n{}", self.words);
+        Output::new(self.members.into(), text)
+            .note(format!("The key is a secret and is shown this once. Its name is {last_five}, its id {id}."))
+    }
+}
+
+/// Takes something back or gives it back, and says which list says so.
+fn revoked(site: &Site, act: &Act, words: &str) -> Result<Output, Error> {
+    let (authority, mut db) = site.authority()?;
+    let list = revoke(&authority, &mut db, act, &site.caller())?;
+    let value = json!({
+        "sequence": list.sequence,
+        "entitlements": list.entitlements.len(),
+        "hosts": list.hosts.len(),
+        "customers": list.customers.len(),
+    });
+    Ok(Output::new(value, format!("{words}; revocation list {} says so.", list.sequence))
+        .note("Hosts take it at their next contact with the authority, and clients at their next with a host."))
+}
+
+/// What was taken back, for machines.
+fn taken_value(taken: Option<&Taken>) -> Value {
+    taken.map_or(Value::Null, |taken| json!({ "at": taken.at.as_secs(), "reason": taken.reason }))
+}
+
+/// What was taken back, for people.
+fn taken_words(taken: Option<&Taken>) -> String {
+    taken.map(|taken| format!("{}: {}", taken.at, taken.reason)).unwrap_or_default()
+}

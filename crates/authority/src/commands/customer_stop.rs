@@ -1,0 +1,27 @@
+//! `customer stop`: no key of a customer works any more, and its hosts are on the revocation list.
+
+use clap::Args;
+use keymuster_core::id::{Label, Slug};
+
+use super::{Site, revoked};
+use crate::error::Error;
+use crate::output::Output;
+use crate::revoke::Act;
+
+/// The options of `customer stop`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The customer
+    #[arg(value_name = "SLUG")]
+    slug: Slug,
+    /// Why, for the records
+    #[arg(long, value_name = "TEXT")]
+    reason: Label,
+}
+
+impl Options {
+    pub fn run(self, site: &Site) -> Result<Output, Error> {
+        let words = format!("Customer {} is stopped", self.slug);
+        revoked(site, &Act::StopCustomer(self.slug, self.reason.to_string()), &words)
+    }
+}

@@ -1,0 +1,150 @@
+//! `key mint host`: a host key, which entitles a customer to run hosts for a group.
+
+use std::str::FromStr;
+
+use clap::Args;
+use keymuster_core::entitlement::Pool;
+use keymuster_core::id::Slug;
+use keymuster_core::time::duration_words;
+use serde_json::{Map, Value, json};
+
+use super::{MintedKey, Site};
+use crate::duration::Duration;
+use crate::error::Error;
+use crate::mint::{HostOrder, PoolOrder, mint_host_key};
+use crate::output::Output;
+use crate::store::product_key::{HostWorth, Worth};
+
+/// The options of `key mint host`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The customer
+    #[arg(long, value_name = "SLUG")]
+    customer: Slug,
+    /// The group; the key covers it, and what stands below it in its family
+    #[arg(long, value_name = "ID")]
+    group: Slug,
+    /// On how many hosts it may be activated
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
+    hosts: u32,
+    /// How often it may be activated on each
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    activations: u32,
+    /// How long an entitlement lasts
+    #[arg(long, value_name = "DURATION", default_value = "225 days")]
+    term: Duration,
+    /// The most distinct clients per family [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    clients_max: Option<u32>,
+    /// A threshold agreed with this customer [default: that of each edition]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    threshold: Option<u32>,
+    /// Floating seats for an edition; may be repeated
+    #[arg(long = "pool", value_name = "EDITION=SEATS[,term=1h][,guard=10m]")]
+    pools: Vec<PoolOrder>,
+    /// Print the key alone
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Options {
+    pub fn run(self, site: &Site) -> Result<Output, Error> {
+        let (authority, mut db) = site.authority()?;
+        let worth = HostWorth {
+            hosts_max: self.hosts,
+            activations_max: self.activations,
+            term_secs: self.term.as_secs(),
+            clients_max: self.clients_max,
+            threshold: self.threshold,
+            pools: Vec::new(),
+        };
+        let words = format!("host key of {} for group {}: {}", self.customer, self.group, worth_words(&worth));
+        let mut members = Map::new();
+        members.insert("kind".to_owned(), "host".into());
+        members.insert("customer".to_owned(), self.customer.as_str().into());
+        members.insert("group".to_owned(), self.group.as_str().into());
+        let order = HostOrder { customer: self.customer, group: self.group, worth, pools: self.pools };
+        let (key, minted) = mint_host_key(&authority, &mut db, order, &site.caller())?;
+        if let Worth::Host(worth) = &minted.worth {
+            members.extend(worth_members(worth));
+        }
+        Ok(MintedKey { key: &key, words, members }.output(self.quiet))
+    }
+}
+
+/// What a host key is worth, for people.
+pub(super) fn worth_words(worth: &HostWorth) -> String {
+    let HostWorth { hosts_max, activations_max, term_secs, .. } = worth;
+    let mut words = format!("{hosts_max} hosts, {activations_max} activations each, {}", duration_words(*term_secs));
+    words.extend(worth.clients_max.map(|clients| format!(", at most {clients} clients")));
+    words.extend(worth.threshold.map(|threshold| format!(", threshold {threshold}")));
+    words.extend(worth.pools.iter().map(|pool| format!(", {} seats of {}", pool.seats, pool.id)));
+    words
+}
+
+/// What a host key is worth, for machines.
+pub(super) fn worth_members(worth: &HostWorth) -> Map<String, Value> {
+    let pool = |pool: &Pool| {
+        let Pool { id, edition, seats, term_secs, guard_secs } = pool;
+        let id = id.as_str();
+        json!({ "id": id, "edition": edition, "seats": seats, "term_secs": term_secs, "guard_secs": guard_secs })
+    };
+    let members = [
+        ("hosts_max", worth.hosts_max.into()),
+        ("activations_max", worth.activations_max.into()),
+        ("term_secs", worth.term_secs.into()),
+        ("clients_max", worth.clients_max.into()),
+        ("threshold", worth.threshold.into()),
+        ("pools", worth.pools.iter().map(pool).collect()),
+    ];
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// `render-farm=8,term=30m`.
+impl FromStr for PoolOrder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PoolOrder, String> {
+        let mut parts = text.split(',');
+        let (edition, seats) = parts.next().and_then(|first| first.split_once('=')).ok_or("expected EDITION=SEATS")?;
+        let edition = edition.trim().parse().map_err(|error| format!("{edition:?}: {error}"))?;
+        let seats = seats.trim().parse().ok().filter(|seats| *seats > 0).ok_or("SEATS is a whole number from 1")?;
+        let default = |text: &str| text.parse().map_err(|error: crate::duration::NotADuration| error.to_string());
+        let mut order = PoolOrder { edition, seats, term: default("1h")?, guard: default("10m")? };
+        for part in parts {
+            let (name, value) = part.split_once('=').ok_or("expected term=DURATION or guard=DURATION")?;
+            let value = default(value)?;
+            match name.trim() {
+                "term" => order.term = value,
+                "guard" => order.guard = value,
+                other => return Err(format!("there is no {other:?}; a pool has term and guard")),
+            }
+        }
+        Ok(order)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_are_an_edition_seats_and_maybe_times() {
+        for (text, expected) in [
+            ("render-farm=8", Some((8, 3600, 600))),
+            ("render-farm=8,term=30m", Some((8, 1800, 600))),
+            ("render-farm=8,guard=1 minute,term=1 day", Some((8, 86_400, 60))),
+            ("render-farm", None),
+            ("render-farm=0", None),
+            ("render-farm=x", None),
+            ("Render=8", None),
+            ("render-farm=8,term", None),
+            ("render-farm=8,term=soon", None),
+            ("render-farm=8,seats=1h", None),
+        ] {
+            let found = text.parse::<PoolOrder>().ok();
+            let numbers = found.map(|order| (order.seats, order.term.as_secs(), order.guard.as_secs()));
+            assert_eq!(numbers, expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Lengths of time as people write them in catalogues and on the command line: `30 days`, `2 hours`, `15m`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use keymuster_core::time::{DAY, HOUR, MINUTE, duration_words};
+
+/// A length of time in whole seconds, from one second to a hundred years.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Duration(u64);
+
+impl Duration {
+    const SECS_MAX: u64 = 36_525 * DAY;
+
+    /// The seconds.
+    pub fn as_secs(self) -> u64 {
+        self.0
+    }
+}
+
+/// Why a text is no length of time.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("expected a whole number and a unit, such as \"20 seconds\", \"15 minutes\", \"2 hours\" or \"30 days\"")]
+pub struct NotADuration;
+
+impl FromStr for Duration {
+    type Err = NotADuration;
+
+    fn from_str(text: &str) -> Result<Duration, NotADuration> {
+        let text = text.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or(NotADuration)?;
+        let (amount, unit) = text.split_at(digits);
+        let unit_secs = match unit.trim_start() {
+            "s" | "second" | "seconds" => 1,
+            "m" | "minute" | "minutes" => MINUTE,
+            "h" | "hour" | "hours" => HOUR,
+            "d" | "day" | "days" => DAY,
+            _ => return Err(NotADuration),
+        };
+        let secs = amount.parse::<u64>().ok().and_then(|amount| amount.checked_mul(unit_secs));
+        secs.filter(|secs| (1..=Duration::SECS_MAX).contains(secs)).map(Duration).ok_or(NotADuration)
+    }
+}
+
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&duration_words(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_number_and_a_unit() {
+        for (text, secs) in [
+            ("20 seconds", Some(20)),
+            ("1 second", Some(1)),
+            ("15 minutes", Some(900)),
+            ("2 hours", Some(7200)),
+            ("30 days", Some(30 * DAY)),
+            ("1h", Some(3600)),
+            (" 10m ", Some(600)),
+            ("36525 days", Some(36_525 * DAY)),
+            ("36526 days", None),
+            ("0 days", None),
+            ("30", None),
+            ("days", None),
+            ("-1 day", None),
+            ("1.5 hours", None),
+            ("2 weeks", None),
+            ("99999999999999999999 days", None),
+            ("213503982334602 days", None),
+            ("", None),
+        ] {
+            assert_eq!(text.parse().ok().map(Duration::as_secs), secs, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Why an act of the authority was not done. Whatever the reason, nothing of the act has happened.
+//!
+//! The one type serves both ways in: on the command line it becomes a message and an exit code, over HTTP a problem.
+
+use std::io;
+use std::path::Path;
+
+use keymuster_core::codes::{self, Code};
+use keymuster_core::invalid::Invalid;
+use keymuster_core::refusal::Refusal;
+use keymuster_service::Problem;
+use keymuster_service::database::Failure;
+
+use crate::exit;
+
+/// Why an act was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The rules of activation say no.
+    #[error("{}: {_0}", _0.code())]
+    Refused(Refusal),
+    /// The request does not verify.
+    #[error("the request is not accepted: {0}")]
+    Invalid(#[from] Invalid),
+    /// The authority lacks something that only the publisher can supply.
+    #[error("{code}: {detail}")]
+    Unable {
+        /// The stable code.
+        code: &'static Code,
+        /// What is missing, and how to supply it.
+        detail: String,
+    },
+    /// Something that the publisher asked for on the command line cannot be.
+    #[error("{0}")]
+    Rule(String),
+    /// A file or a device failed.
+    #[error("{0}")]
+    Environment(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] Failure),
+}
+
+impl Error {
+    /// The failure of reading or writing a file.
+    pub fn file(verb: &str, path: &Path, error: &io::Error) -> Error {
+        Error::Environment(format!("cannot {verb} {}: {error}", path.display()))
+    }
+
+    /// The exit code of a command that ends with it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Refused(_) | Error::Invalid(_) | Error::Rule(_) => exit::REFUSED,
+            Error::Unable { .. } | Error::Environment(_) | Error::Database(_) => exit::ENVIRONMENT,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Error {
+        Error::Refused(refusal)
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        Error::Database(error.into())
+    }
+}
+
+/// For the caller over HTTP; the cause of a failure goes to the log here, once, and not to the caller.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        match error {
+            Error::Refused(refusal) => {
+                tracing::info!(code = refusal.code().name, detail = %refusal, "refused a request");
+                Problem::from(&refusal)
+            }
+            Error::Invalid(invalid) => {
+                tracing::info!(code = invalid.code().name, detail = %invalid, "refused a request that does not verify");
+                Problem::from(invalid)
+            }
+            Error::Unable { code, detail } => {
+                tracing::error!(code = code.name, detail, "the publisher has to act");
+                Problem::new(code, "the authority cannot answer until its publisher has acted").retry_after(RETRY_SECS)
+            }
+            Error::Database(failure) => {
+                tracing::error!(error = %failure, "the database failed");
+                database_problem(&failure)
+            }
+            Error::Rule(detail) | Error::Environment(detail) => {
+                tracing::error!(detail, "a request failed");
+                Problem::new(&codes::INTERNAL_FAILURE, "the server's log has the cause")
+            }
+        }
+    }
+}
+
+/// When to ask again where somebody has to act first.
+const RETRY_SECS: u64 = 600;
+
+fn database_problem(failure: &Failure) -> Problem {
+    match failure {
+        Failure::Busy => Problem::new(&codes::HOST_BUSY, "the database is busy").retry_after(5),
+        Failure::DiskFull | Failure::Io { .. } => {
+            Problem::new(&codes::HOST_READ_ONLY, "the database cannot be written").retry_after(RETRY_SECS)
+        }
+        Failure::Damaged { .. } | Failure::Corrupt(_) => {
+            Problem::new(&codes::DATABASE_DAMAGED, "the server's log names the place")
+        }
+        _ => Problem::new(&codes::INTERNAL_FAILURE, "the server's log has the cause"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_exit_code_and_its_answer() {
+        let unable = || Error::Unable { code: &codes::CATALOGUE_MISSING, detail: "secret place".into() };
+        for (error, exit_code, answer) in [
+            (Error::Refused(Refusal::KeyUnknown), exit::REFUSED, "key-unknown"),
+            (Error::Invalid(Invalid::Signature), exit::REFUSED, "request-invalid"),
+            (Error::Rule("no".into()), exit::REFUSED, "internal-failure"),
+            (unable(), exit::ENVIRONMENT, "catalogue-missing"),
+            (Error::Environment("disk".into()), exit::ENVIRONMENT, "internal-failure"),
+            (Error::Database(Failure::Busy), exit::ENVIRONMENT, "host-busy"),
+            (Error::Database(Failure::DiskFull), exit::ENVIRONMENT, "host-read-only"),
+            (Error::Database(Failure::damaged("t", "c", 1, "r")), exit::ENVIRONMENT, "database-damaged"),
+        ] {
+            assert_eq!(error.exit_code(), exit_code, "{error}");
+            assert_eq!(Problem::from(error).code().name, answer);
+        }
+        assert!(!format!("{:?}", Problem::from(unable())).contains("secret place"));
+    }
+}

@@ -1,0 +1,53 @@
+//! What was probably meant by a name that does not exist.
+
+/// A sentence about a name that is not among those known, with the nearest one if there is a near one.
+pub fn unknown<'k>(what: &str, name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    match nearest(name, known) {
+        Some(meant) => format!("there is no {what} {name:?}; did you mean {meant:?}?"),
+        None => format!("there is no {what} {name:?}"),
+    }
+}
+
+/// The known name with the fewest edits to `name`, if at most every second letter differs.
+pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let measured = known.into_iter().map(|candidate| (edits(name, candidate), candidate));
+    let (edits, candidate) = measured.min_by_key(|(edits, _)| *edits)?;
+    (edits * 2 <= name.len().max(candidate.len())).then_some(candidate)
+}
+
+/// The Levenshtein distance of two short texts.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for (row, letter) in (1..).zip(a.chars()) {
+        let mut current = vec![row];
+        for (column, other) in b.iter().enumerate() {
+            let replaced = above[column] + usize::from(letter != *other);
+            current.push(replaced.min(above[column + 1] + 1).min(current[column] + 1));
+        }
+        above = current;
+    }
+    above[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_proposed_and_far_ones_are_not() {
+        let known = ["grace", "window", "lease", "renew"];
+        for (name, expected) in [
+            ("graze", Some("grace")),
+            ("leases", Some("lease")),
+            ("windw", Some("window")),
+            ("", None),
+            ("retention", None),
+        ] {
+            assert_eq!(nearest(name, known), expected, "{name}");
+        }
+        assert_eq!(nearest("x", []), None);
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(unknown("group", "oss", ["os"]), "there is no group \"oss\"; did you mean \"os\"?");
+    }
+}

@@ -1,0 +1,81 @@
+//! What a command has to say: one value for machines, one text for people, and notes beside either.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+/// The result of a command.
+#[derive(Clone, Debug)]
+pub struct Output {
+    json: Value,
+    text: String,
+    notes: Vec<String>,
+}
+
+/// How it is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For machines: one JSON value.
+    Json,
+}
+
+impl Output {
+    /// The same result in both forms; the text needs no line break at its end.
+    pub fn new(json: Value, text: impl Into<String>) -> Output {
+        Output { json, text: text.into(), notes: Vec::new() }
+    }
+
+    /// Adds a line for people that is no part of the result, such as what to do next.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Output {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Prints the result on standard output and the notes on standard error.
+    pub fn print(&self, form: Form) -> io::Result<()> {
+        let result = match form {
+            Form::Text => self.text.trim_end().to_owned(),
+            Form::Json => self.json.to_string(),
+        };
+        let mut out = io::stdout().lock();
+        if !result.is_empty() {
+            writeln!(out, "{result}")?;
+        }
+        out.flush()?;
+        let mut notes = io::stderr().lock();
+        self.notes.iter().try_for_each(|note| writeln!(notes, "{note}"))
+    }
+}
+
+/// A table whose columns are as wide as their widest cell; a sentence stands in for a table without rows.
+pub fn table<const N: usize>(head: [&str; N], rows: &[[String; N]], if_empty: &str) -> String {
+    if rows.is_empty() {
+        return if_empty.to_owned();
+    }
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |cells: [&str; N]| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    let body: String = rows.iter().map(|row| line(row.each_ref().map(String::as_str))).collect();
+    line(head) + &body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["é".to_owned(), "1".to_owned()], ["long".to_owned(), String::new()]];
+        assert_eq!(table(["ID", "N"], &rows, "none"), "ID    N\né     1\nlong\n");
+        assert_eq!(table(["ID"], &[], "none"), "none");
+    }
+}

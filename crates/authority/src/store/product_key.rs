@@ -1,0 +1,155 @@
+//! The secret keys that were minted: whose they are, what they are worth, and whether they were revoked.
+
+use keymuster_core::entitlement::Pool;
+use keymuster_core::id::Slug;
+use keymuster_core::key::{KeyId, KeyKind};
+use keymuster_core::time::Timestamp;
+use keymuster_service::database::Failure;
+use rusqlite::{Row, Transaction, params};
+
+use super::{Columns, Taken, all, first, integer, pool, time, write};
+
+/// A minted key, without the tag that would make it one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Minted {
+    /// Its name.
+    pub id: KeyId,
+    /// Whose it is.
+    pub customer: Slug,
+    /// The number of the group (host key) or edition (MAK).
+    pub number: u16,
+    /// Its serial.
+    pub serial: u32,
+    /// When it was minted.
+    pub minted_at: Timestamp,
+    /// What it is worth.
+    pub worth: Worth,
+    /// When and why it was revoked.
+    pub revoked: Option<Taken>,
+}
+
+/// What a key is worth.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Worth {
+    /// Hosts for a group.
+    Host(HostWorth),
+    /// Activations of an edition.
+    Mak(MakWorth),
+}
+
+/// What a host key is worth.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostWorth {
+    /// On how many hosts it may be activated.
+    pub hosts_max: u32,
+    /// How often on each.
+    pub activations_max: u32,
+    /// How long an entitlement lasts.
+    pub term_secs: u64,
+    /// The most distinct clients per family; absent means no limit.
+    pub clients_max: Option<u32>,
+    /// A threshold that was agreed instead of the editions' own.
+    pub threshold: Option<u32>,
+    /// Floating seats.
+    pub pools: Vec<Pool>,
+}
+
+/// What a MAK is worth.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MakWorth {
+    /// How many activations.
+    pub activations_max: u32,
+    /// How long each lasts; absent means for ever.
+    pub term_secs: Option<u64>,
+}
+
+impl Minted {
+    /// Its kind.
+    pub fn kind(&self) -> KeyKind {
+        match self.worth {
+            Worth::Host(_) => KeyKind::Host,
+            Worth::Mak(_) => KeyKind::Mak,
+        }
+    }
+}
+
+/// Adds a key; false if its id is taken.
+pub fn insert(tx: &Transaction<'_>, key: &Minted) -> Result<bool, Failure> {
+    let sql = "INSERT INTO product_key (id, kind, customer, number, serial, minted_at, activations_max, term_secs, \
+               hosts_max, clients_max, threshold) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+               ON CONFLICT (id) DO NOTHING";
+    let (kind, activations_max, term_secs, host) = match &key.worth {
+        Worth::Host(host) => ("host", host.activations_max, Some(host.term_secs), Some(host)),
+        Worth::Mak(mak) => ("mak", mak.activations_max, mak.term_secs, None),
+    };
+    let id = key.id.to_string();
+    let values = params![
+        id,
+        kind,
+        key.customer.as_str(),
+        integer(key.number),
+        integer(key.serial),
+        time(key.minted_at),
+        integer(activations_max),
+        term_secs.map(integer),
+        host.map(|host| integer(host.hosts_max)),
+        host.and_then(|host| host.clients_max).map(integer),
+        host.and_then(|host| host.threshold).map(integer),
+    ];
+    if write(tx, sql, values)? == 0 {
+        return Ok(false);
+    }
+    for pool in host.iter().flat_map(|host| &host.pools) {
+        pool::insert(tx, key.id, pool)?;
+    }
+    Ok(true)
+}
+
+/// The key with this id.
+pub fn find(tx: &Transaction<'_>, id: KeyId) -> Result<Option<Minted>, Failure> {
+    let sql = "SELECT id, kind, customer, number, serial, minted_at, activations_max, term_secs, hosts_max, \
+               clients_max, threshold, revoked_at, revoke_reason FROM product_key WHERE id = $1";
+    first(tx, sql, [id.to_string()], |row| read(tx, row))
+}
+
+/// All keys, by customer and age.
+pub fn list(tx: &Transaction<'_>) -> Result<Vec<Minted>, Failure> {
+    let sql = "SELECT id, kind, customer, number, serial, minted_at, activations_max, term_secs, hosts_max, \
+               clients_max, threshold, revoked_at, revoke_reason FROM product_key ORDER BY customer, minted_at, id";
+    all(tx, sql, [], |row| read(tx, row))
+}
+
+/// Revokes a key that is not revoked; false if there is none such.
+pub fn revoke(tx: &Transaction<'_>, id: KeyId, revoked: &Taken) -> Result<bool, Failure> {
+    let sql = "UPDATE product_key SET revoked_at = $1, revoke_reason = $2 WHERE id = $3 AND revoked_at IS NULL";
+    Ok(write(tx, sql, params![time(revoked.at), revoked.reason, id.to_string()])? == 1)
+}
+
+fn read(tx: &Transaction<'_>, row: &Row<'_>) -> Result<Minted, Failure> {
+    let columns = Columns::of("product_key", "id", row);
+    let id = columns.text("id")?;
+    let worth = match columns.text::<String>("kind")?.as_str() {
+        "host" => Worth::Host(HostWorth {
+            hosts_max: columns.number("hosts_max")?,
+            activations_max: columns.number("activations_max")?,
+            term_secs: columns.number("term_secs")?,
+            clients_max: columns.number_if_any("clients_max")?,
+            threshold: columns.number_if_any("threshold")?,
+            pools: pool::list(tx, id)?,
+        }),
+        "mak" => Worth::Mak(MakWorth {
+            activations_max: columns.number("activations_max")?,
+            term_secs: columns.number_if_any("term_secs")?,
+        }),
+        _ => return Err(columns.damaged("kind", "neither host nor mak")),
+    };
+    Ok(Minted {
+        id,
+        customer: columns.text("customer")?,
+        number: columns.number("number")?,
+        serial: columns.number("serial")?,
+        minted_at: columns.time("minted_at")?,
+        worth,
+        revoked: columns.taken("revoked_at", "revoke_reason")?,
+    })
+}
