@@ -1,11 +1,16 @@
-//! Reads every test vector of the specification.
+//! Reads every test vector of the specification, and holds the examples in it to the code.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 mod support;
 
+use keymuster_core::document::{Signed, payload};
+use keymuster_core::id::{HostId, from_hex, to_hex};
+use keymuster_core::lease::Lease;
+use keymuster_core::ledger::Head;
+use keymuster_core::signature::PublicKey;
 use serde_json::Value;
 use support::read::outcome;
-use support::{Vector, all, named};
+use support::{Vector, all, named, root};
 
 /// What is wrong with how a vector came out, if anything.
 fn disagreement(vector: &Vector) -> Option<String> {
@@ -50,4 +55,34 @@ fn a_vector_that_says_otherwise_is_noticed() {
     assert!(disagreement(&vector).unwrap().contains("count is"), "another value");
     vector.0["expect"] = Value::from("expired");
     assert!(disagreement(&vector).unwrap().contains("found accepted"), "another code");
+}
+
+/// The examples of the specification are vectors, digit by digit.
+#[test]
+fn the_examples_of_the_specification_are_vectors() {
+    let is_hex = |word: &&str| word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let page = page("documents.md");
+    // Behind the digits of a line stands what they mean.
+    let digits: String = page.lines().flat_map(|line| line.split_whitespace().take_while(is_hex)).collect();
+    for name in ["document/issuer/plain", "document/lease/volume", "client-request/minimal"] {
+        assert!(digits.contains(named(name).text("/input/document")), "{name} is not in documents.md");
+    }
+}
+
+#[test]
+fn the_example_of_a_ledger_is_right() {
+    let vector = named("document/lease/volume");
+    let key = PublicKey::from_bytes(&from_hex(vector.text("/input/key")).unwrap()).unwrap();
+    let lease = Signed::<Lease>::verify(&vector.bytes("/input/document"), &key).unwrap();
+    let empty = Head::empty(HostId::from_bytes([0x50; 16]));
+    let one = empty.after(&payload(&*lease).unwrap());
+    let page = page("ledger.md");
+    for hash in [to_hex(&empty.hash), to_hex(&one.hash), format!("the head `{}`", to_hex(&one.short()))] {
+        assert!(page.contains(&hash), "{hash} is not in ledger.md");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the crate is pure, its tests read files")]
+fn page(name: &str) -> String {
+    std::fs::read_to_string(root().join("docs/spec").join(name)).unwrap()
 }

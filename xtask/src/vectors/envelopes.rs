@@ -104,6 +104,7 @@ fn headers() -> Vec<Vector> {
         ("eddsa", "the algorithm EdDSA (-8)", with_algorithm(cbor(-8_i8))),
         ("es256", "the algorithm ES256 (-7)", with_algorithm(cbor(-7_i8))),
         ("algorithm-name", "the algorithm as a name", with_algorithm(text("Ed25519"))),
+        ("algorithm-float", "the algorithm as a float", with_algorithm(vec![0xf9, 0xcc, 0xc0])),
         ("algorithm-long", "the algorithm in two bytes", with_algorithm(vec![0x38, 18])),
         ("no-algorithm", "no algorithm", of(&[key_id.clone(), document_type.clone()])),
         ("no-key-id", "no key id", of(&[algorithm.clone(), document_type.clone()])),
