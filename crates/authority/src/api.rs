@@ -65,12 +65,17 @@ impl App {
     }
 }
 
-/// Runs what blocks on a thread that may block, and turns what goes wrong into a problem.
+/// Runs what blocks on a thread that may block, and turns what goes wrong into a problem; the log names the peer.
 async fn blocking<T: Send + 'static>(
     app: Arc<App>,
-    act: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
+    peer: Peer,
+    act: impl FnOnce(&App) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(move || act(&app)).await.unwrap_or_else(|error| {
+    let acted = tokio::task::spawn_blocking(move || {
+        let _request = tracing::info_span!("request", peer = %peer.addr).entered();
+        act(&app).map_err(Problem::from)
+    });
+    acted.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a request panicked");
         Err(Problem::new(
             &codes::INTERNAL_FAILURE,
@@ -85,24 +90,19 @@ fn with_secret_key<T>(
     peer: &Peer,
     typed: &str,
     act: impl FnOnce(&Authority, &mut Connection, &Caller) -> Result<T, Error>,
-) -> Result<T, Problem> {
+) -> Result<T, Error> {
     let key: Option<KeyId> = ProductKey::parse(typed).ok().map(|key| key.id());
     let (address, caller) = (peer.addr.ip(), peer.caller(app));
     app.act(|authority, db| {
         if let Some(secs) = app.attempts.wait(address, key, caller.now) {
-            return Ok(Err(rate_limited(secs)));
+            return Err(Error::TooManyAttempts { wait_secs: secs });
         }
         let acted = act(authority, db, &caller);
         if let Err(Error::Refused(Refusal::KeyUnknown)) = acted {
             app.attempts.failed(address, key, caller.now);
         }
-        acted.map(Ok)
-    })?
-}
-
-fn rate_limited(secs: u64) -> Problem {
-    let detail = format!("too many wrong keys; the next one is looked at in {secs} seconds");
-    Problem::new(&codes::RATE_LIMITED, detail).retry_after(secs)
+        acted
+    })
 }
 
 /// Where a request comes from.

@@ -5,6 +5,7 @@ use keymuster_core::catalogue::Catalogue;
 use keymuster_core::chain::Chain;
 use keymuster_core::codes;
 use keymuster_core::document::{Document, Signed, claim};
+use keymuster_core::invalid::Invalid;
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::{KeyKind, ProductKey, publisher_mark};
 use keymuster_core::refusal::Refusal;
@@ -72,15 +73,17 @@ impl Authority {
             );
             return Err(Error::Unable { code: &codes::ISSUER_EXPIRED, detail });
         }
-        Ok(Signed::sign(document, &self.issuer_key)?)
+        let signed = Signed::sign(document, &self.issuer_key);
+        signed.map_err(|error| Error::Environment(format!("cannot sign a document of type {}: {error}", D::TYPE)))
     }
 
     /// The newest signed catalogue, if there is one.
     pub fn newest_catalogue(&self, tx: &Transaction<'_>) -> Result<Option<Signed<Catalogue>>, Error> {
         let Some(bytes) = store::catalogue::newest(tx)? else { return Ok(None) };
         let bundle = self.answer(tx, Bundle { catalogue: Some(bytes.clone().into()), ..Bundle::default() })?;
-        let chain = Chain::new(&self.trust, &bundle, None)?;
-        Ok(Some(chain.catalogue(&bytes)?))
+        let verified = Chain::new(&self.trust, &bundle, None).and_then(|chain| chain.catalogue(&bytes));
+        let damaged = |error: Invalid| Failure::damaged("catalogue", "document", "(newest)", error.to_string());
+        Ok(Some(verified.map_err(damaged)?))
     }
 
     /// The newest signed catalogue, without which nothing can be granted.
@@ -96,7 +99,8 @@ impl Authority {
         let documents = [&bundle.entitlement, &bundle.activation, &bundle.catalogue, &bundle.revocations];
         let mut signers: Vec<SignerId> = Vec::new();
         for bytes in documents.into_iter().flatten() {
-            signers.push(claim(bytes, Catalogue::SIZE_MAX)?.signer);
+            let claim = claim(bytes, Catalogue::SIZE_MAX);
+            signers.push(claim.map_err(|error| Failure::damaged("(any)", "document", "?", error.to_string()))?.signer);
         }
         signers.sort_unstable();
         signers.dedup();

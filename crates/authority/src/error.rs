@@ -23,6 +23,12 @@ pub enum Error {
     /// The request does not verify.
     #[error("the request is not accepted: {0}")]
     Invalid(#[from] Invalid),
+    /// Too many wrong keys came from there, or were tried in place of this one.
+    #[error("too many wrong keys; the next one is looked at in {wait_secs} seconds")]
+    TooManyAttempts {
+        /// When the next attempt may be made.
+        wait_secs: u64,
+    },
     /// The authority lacks something that only the publisher can supply.
     #[error("{code}: {detail}")]
     Unable {
@@ -51,7 +57,7 @@ impl Error {
     /// The exit code of a command that ends with it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Refused(_) | Error::Invalid(_) | Error::Rule(_) => exit::REFUSED,
+            Error::Refused(_) | Error::Invalid(_) | Error::TooManyAttempts { .. } | Error::Rule(_) => exit::REFUSED,
             Error::Unable { .. } | Error::Environment(_) | Error::Database(_) => exit::ENVIRONMENT,
         }
     }
@@ -80,6 +86,10 @@ impl From<Error> for Problem {
             Error::Invalid(invalid) => {
                 tracing::info!(code = invalid.code().name, detail = %invalid, "refused a request that does not verify");
                 Problem::from(invalid)
+            }
+            Error::TooManyAttempts { wait_secs } => {
+                tracing::warn!(wait_secs, "somebody tries keys");
+                Problem::new(&codes::RATE_LIMITED, error.to_string()).retry_after(wait_secs)
             }
             Error::Unable { code, detail } => {
                 tracing::error!(code = code.name, detail, "the publisher has to act");
@@ -124,6 +134,7 @@ mod tests {
             (Error::Refused(Refusal::KeyUnknown), exit::REFUSED, "key-unknown"),
             (Error::Invalid(Invalid::Signature), exit::REFUSED, "request-invalid"),
             (Error::Rule("no".into()), exit::REFUSED, "internal-failure"),
+            (Error::TooManyAttempts { wait_secs: 7 }, exit::REFUSED, "rate-limited"),
             (unable(), exit::ENVIRONMENT, "catalogue-missing"),
             (Error::Environment("disk".into()), exit::ENVIRONMENT, "internal-failure"),
             (Error::Database(Failure::Busy), exit::ENVIRONMENT, "host-busy"),

@@ -87,11 +87,14 @@ fn issue(authority: &Authority, tx: &Transaction<'_>, asked: &Asked<'_>, caller:
     };
     let activation = authority.sign(activation, caller.now)?;
     store::activation::put(tx, &activation, count.counted, count.since)?;
-    let used = used + count.added;
-    let detail = format!("key {}, {used} of {} used", minted.id, worth.activations_max);
-    audit::append(tx, caller, "activate client", &request.client.to_string(), &detail)?;
-    if count.added > 0 && is_running_low(used, worth) {
-        tracing::warn!(key = %minted.id, used, total = worth.activations_max, "a MAK is nearly used up");
+    if count.added > 0 {
+        // Repeats are left out: they change nothing, and whoever has the key could fill the disk with them.
+        let used = used + count.added;
+        let detail = format!("key {}, {used} of {} used", minted.id, worth.activations_max);
+        audit::append(tx, caller, "activate client", &request.client.to_string(), &detail)?;
+        if is_running_low(used, worth) {
+            tracing::warn!(key = %minted.id, used, total = worth.activations_max, "a MAK is nearly used up");
+        }
     }
     Ok(activation.bytes().to_vec())
 }

@@ -16,7 +16,7 @@ pub async fn handle(
     peer: Peer,
     SignedBody(body): SignedBody,
 ) -> Result<impl IntoResponse, Problem> {
-    blocking(app, move |app| {
+    blocking(app, peer, move |app| {
         let request = ClientRequest::verify(&body)?;
         let typed = request.key.as_ref().map_or("", |key| key.as_str());
         with_secret_key(app, &peer, typed, |authority, db, caller| activate(authority, db, &request, caller))

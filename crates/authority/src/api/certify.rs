@@ -16,7 +16,7 @@ pub async fn handle(
     peer: Peer,
     SignedBody(body): SignedBody,
 ) -> Result<impl IntoResponse, Problem> {
-    blocking(app, move |app| {
+    blocking(app, peer, move |app| {
         let request = HostRequest::verify(&body)?;
         with_secret_key(app, &peer, request.key.as_str(), |authority, db, caller| {
             certify(authority, db, &request, caller)

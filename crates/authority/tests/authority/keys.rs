@@ -91,7 +91,12 @@ fn secrets_are_in_no_log_no_error_and_no_database() {
     said += &site.done(&["key", "list"]);
     said += &site.done(&["key", "show", &key[key.len() - 5..]]);
     said += &server.log();
-    assert!(server.log().contains("certified a host") && server.log().contains("refused a request"), "{said}");
+    assert!(
+        server.log().contains("certified a host")
+            && server.log().contains("refused a request")
+            && server.log().contains("peer=127.0.0.1:"),
+        "{said}"
+    );
 
     let file = |name: &str| fs::read(site.data(name)).unwrap();
     let secret = |name: &str| {

@@ -1,6 +1,7 @@
 //! The authority as its publisher, its customers' hosts and their clients meet it: the real program, over HTTP and files.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
+mod audit;
 mod catalogues;
 mod hosts;
 mod http;
