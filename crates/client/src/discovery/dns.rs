@@ -159,3 +159,82 @@ fn read(bytes: &[u8]) -> io::Result<Answer> {
     }
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use simple_dns::ResourceRecord;
+    use simple_dns::rdata::{A, SRV};
+
+    use super::*;
+
+    const NAME: &str = "_keymuster._tcp.example.test";
+
+    fn reply(id: u16, name: &'static str) -> Vec<u8> {
+        let mut packet = Packet::new_reply(id);
+        let name = Name::new(name).unwrap();
+        packet.questions.push(Question::new(name.clone(), QTYPE::TYPE(TYPE::SRV), CLASS::IN.into(), false));
+        let target = Name::new("kms.example.test").unwrap();
+        let srv = SRV { priority: 1, weight: 2, port: 1688, target: target.clone() };
+        packet.answers.push(ResourceRecord::new(name, CLASS::IN, 60, RData::SRV(srv)));
+        let a = A { address: u32::from(Ipv4Addr::LOCALHOST) };
+        packet.additional_records.push(ResourceRecord::new(target, CLASS::IN, 60, RData::A(a)));
+        packet.build_bytes_vec_compressed().unwrap()
+    }
+
+    #[test]
+    fn only_the_answer_to_the_question_counts() {
+        let (server, env) = (UdpSocket::bind("127.0.0.1:0").unwrap(), Env::system());
+        let servers = [server.local_addr().unwrap()];
+        let resolver = Resolver { servers: &servers, timeout: Duration::from_secs(20), env: &env };
+        let answer = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut query = [0; 512];
+                let (length, client) = server.recv_from(&mut query).unwrap();
+                let id = Packet::parse(&query[..length]).unwrap().id();
+                let other_id = reply(id.wrapping_add(1), NAME);
+                let other_name = reply(id, "_keymuster._tcp.example.evil");
+                for bytes in [b"rubbish".to_vec(), query[..length].to_vec(), other_id, other_name, reply(id, NAME)] {
+                    server.send_to(&bytes, client).unwrap();
+                }
+            });
+            resolver.service(NAME).unwrap()
+        });
+        let expected = Target { priority: 1, weight: 2, host: "kms.example.test".into(), port: 1688 };
+        assert_eq!(answer.targets, [expected]);
+        assert_eq!(answer.addresses, [("kms.example.test".to_owned(), Ipv4Addr::LOCALHOST.into())]);
+    }
+
+    #[test]
+    fn no_reply_makes_the_reader_panic() {
+        let whole = reply(7, NAME);
+        for place in 0..whole.len() {
+            for bit in 0..8 {
+                let mut bytes = whole.clone();
+                bytes[place] ^= 1_u8 << bit;
+                let _ = (is_reply(&bytes, 7, NAME, TYPE::SRV), read(&bytes));
+            }
+            let _ = (is_reply(&whole[..place], 7, NAME, TYPE::SRV), read(&whole[..place]));
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_silent_is_passed_over() {
+        let (silent, server, env) =
+            (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap(), Env::system());
+        let servers = [silent.local_addr().unwrap(), server.local_addr().unwrap()];
+        let resolver = Resolver { servers: &servers, timeout: Duration::from_millis(50), env: &env };
+        let answer = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut query = [0; 512];
+                let (length, client) = server.recv_from(&mut query).unwrap();
+                let id = Packet::parse(&query[..length]).unwrap().id();
+                server.send_to(&reply(id, NAME), client).unwrap();
+            });
+            resolver.service(NAME).unwrap()
+        });
+        assert_eq!(answer.targets.len(), 1);
+        let alone = Resolver { servers: &servers[..1], ..resolver };
+        let error = alone.service(NAME).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}
