@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use keymuster_core::catalogue::Edition;
+use keymuster_core::lease::LeaseKind;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
 use keymuster_service::database;
@@ -154,8 +156,8 @@ fn advise(held: &Publisher, keys: &[KeyReport], now: Timestamp, next: &mut Vec<S
 
 fn thresholds(held: &Publisher, family: u16) -> Vec<u32> {
     let catalogue = &held.catalogue;
-    let in_family = |edition: &&keymuster_core::catalogue::Edition| {
-        catalogue.group_of(edition).is_some_and(|group| group.family == family)
+    let in_family = |edition: &&Edition| {
+        edition.kind == LeaseKind::Volume && catalogue.group_of(edition).is_some_and(|group| group.family == family)
     };
     let mut thresholds: Vec<u32> =
         catalogue.editions.iter().filter(in_family).map(|edition| edition.threshold).collect();
@@ -194,13 +196,12 @@ fn for_people(report: &Report) -> String {
         }
         for family in &publisher.families {
             let thresholds: Vec<String> = family.thresholds.iter().map(u32::to_string).collect();
-            let _ = writeln!(
-                text,
-                "  {}: {} clients counted, thresholds {}",
-                family.id,
-                family.count,
-                thresholds.join(", ")
-            );
+            let plural = if family.count == 1 { "" } else { "s" };
+            let _ = write!(text, "  {}: {} client{plural} counted", family.id, family.count);
+            let _ = match thresholds.as_slice() {
+                [] => writeln!(text),
+                _ => writeln!(text, "; thresholds {}", thresholds.join(", ")),
+            };
         }
         for pool in &publisher.pools {
             let _ = writeln!(text, "  pool {}: {} of {} seats taken", pool.id, pool.in_use, pool.seats);

@@ -43,7 +43,18 @@ impl Writer {
         let tx = db.transaction()?;
         let (head, newest_entry) = store::ledger::head(&tx, site.host)?;
         tx.commit()?;
-        Ok(Writer { db, env, site, head, newest_entry, musters, data_version, failing: false, decided: 0, transactions: 0 })
+        Ok(Writer {
+            db,
+            env,
+            site,
+            head,
+            newest_entry,
+            musters,
+            data_version,
+            failing: false,
+            decided: 0,
+            transactions: 0,
+        })
     }
 
     /// Works until the queue is closed and empty.
