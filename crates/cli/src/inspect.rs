@@ -46,21 +46,16 @@ pub fn inspect(bytes: &[u8], known: &Known) -> Result<Report, Failure> {
     match (bundle, std::str::from_utf8(bytes)) {
         (Ok(bundle), _) => Ok(verdict::of_bundle(kind(&bundle), &bundle, known)),
         // A file of one line may hold a product key.
-        (Err(_), Ok(text)) if !bytes.starts_with(FILE_MAGIC) && text.trim().lines().count() == 1 => {
-            read_key(text.trim(), known)
-        }
+        (Err(_), Ok(text)) if is_like_a_key(text) => read_key(text.trim(), known),
         (Err(why), _) => Err(Failure::invalid(format!("nothing that Keymuster knows: {why}"), why.code())),
     }
 }
 
 /// Shows a product key, the secret ones by their last five symbols.
 pub fn read_key(text: &str, known: &Known) -> Result<Report, Failure> {
-    let key = ProductKey::parse(text).map_err(Error::Key).map_err(|error| {
-        let is_key = text.chars().filter(|c| !matches!(c, '-' | ' ')).count() == 25;
-        match is_key {
-            true => Failure::from(error),
-            false => Failure::invalid(format!("no file and no product key: {error}"), &codes::KEY_WRONG_LENGTH),
-        }
+    let key = ProductKey::parse(text).map_err(|error| match is_like_a_key(text) {
+        true => Failure::from(Error::Key(error)),
+        false => Failure::invalid(format!("no file and no product key: {error}"), &codes::KEY_WRONG_LENGTH),
     })?;
     let keymuster_core::key::KeyFields { kind, number, mark, serial } = key.fields();
     let mut publishers: Vec<&Product> = known.products.iter().collect();
@@ -82,6 +77,11 @@ pub fn read_key(text: &str, known: &Known) -> Result<Report, Failure> {
         .texts("publishers", publishers.iter().map(|product| product.publisher()))
         .text("verdict", "well formed; only the publisher's authority knows whether it made this key");
     Ok(Report { fields, is_valid: true })
+}
+
+/// Whether a text is so long as a product key, and so was probably meant to be one.
+fn is_like_a_key(text: &str) -> bool {
+    text.chars().filter(|c| !c.is_whitespace() && *c != '-').count() == 25
 }
 
 fn trust(bytes: &[u8]) -> Result<Fields, Failure> {

@@ -6,9 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use keymuster_core::clock::Mark;
 use keymuster_core::coverage;
-use keymuster_core::id::ClientId;
 use keymuster_core::invalid::Invalid;
 use keymuster_core::key::{KeyKind, ProductKey};
 use keymuster_core::refusal::Refusal;
@@ -18,14 +16,15 @@ use keymuster_core::time::Timestamp;
 use crate::answer::{Held, Reader};
 use crate::env::Env;
 use crate::error::Error;
+use crate::opening::Opening;
 use crate::product::Product;
 use crate::record::{Identity, Mak, MarkRecord, Record};
 use crate::settings::Settings;
 use crate::status::{HeldLease, KnownHost, LastRefusal, Notice, Status, Tried, Way};
-use crate::store::{Found, IDENTITY, PACK, Stamp, Store, TRUST, state_name};
+use crate::store::{Found, IDENTITY, Stamp, Store, state_name};
 
 /// Held for the moment of a write.
-const WRITE_LOCK: &str = "lock";
+pub(crate) const WRITE_LOCK: &str = "lock";
 
 /// One edition on this machine. Clones are the same client; it may be shared between threads.
 ///
@@ -66,8 +65,8 @@ pub(crate) struct Loaded {
     pub record: Record,
     pub held: Option<Held>,
     held_invalid: Option<Invalid>,
-    read_only: Option<String>,
-    stamp: Option<Stamp>,
+    pub read_only: Option<String>,
+    stamps: [Option<Stamp>; 2],
 }
 
 impl std::fmt::Debug for Client {
@@ -87,12 +86,7 @@ impl Client {
     /// A store that cannot be written is enough where the product was used before; [`Status::notices`] says so then.
     pub fn open_with(product: Product, settings: Settings) -> Result<Client, Error> {
         let store = Store::of(&settings.store, product.publisher());
-        let opening = Opening { product: &product, settings: &settings, store: &store };
-        let loaded = match opening.register() {
-            Ok(loaded) => loaded,
-            Err(why @ Error::StateUnwritable { .. }) => opening.read_only(why)?,
-            Err(other) => return Err(other),
-        };
+        let loaded = Opening { product: &product, settings: &settings, store: &store }.load()?;
         let state_name = state_name(&product.edition().id);
         let shared = Shared { product, settings, store, state_name, loaded: Mutex::new(loaded) };
         Ok(Client { shared: Arc::new(shared) })
@@ -207,8 +201,9 @@ impl Client {
         let mut loaded = self.current();
         loaded.record.mark = MarkRecord::of(&loaded.record.mark.mark().raised(settings.env.reading()));
         let result = change(&mut loaded.record);
-        write_record(store, state_name, &loaded.record)?;
-        loaded.take(loaded.record.clone(), store.stamp(state_name));
+        store.write_record(state_name, &loaded.record)?;
+        loaded.take(loaded.record.clone());
+        loaded.stamps = stamps(store, state_name);
         *self.lock() = loaded;
         Ok(result)
     }
@@ -217,24 +212,30 @@ impl Client {
         self.shared.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the state again if the file has changed. One that is damaged or gone is no reason to forget what is known: the
-    /// next update writes it anew.
+    /// Reads identity and state again if a file has changed. One that is damaged or gone is no reason to forget what is
+    /// known: the next update writes the state anew.
     fn refresh(&self, loaded: &mut Loaded) {
-        let Shared { store, state_name, .. } = &*self.shared;
-        let stamp = store.stamp(state_name);
-        if stamp == loaded.stamp {
+        let Shared { product, store, state_name, .. } = &*self.shared;
+        let stamps = stamps(store, state_name);
+        if stamps == loaded.stamps {
             return;
         }
-        if let Ok(Found::Record(bytes)) = store.read_record(state_name)
-            && let Ok(record) = minicbor::decode(&bytes)
-        {
-            loaded.take(record, stamp);
+        let found = (store.read_record(IDENTITY), store.read_record(state_name));
+        if let (Ok(Found::Record(identity)), Ok(Found::Record(record))) = found {
+            *loaded = Loaded { read_only: loaded.read_only.take(), ..Loaded::new(identity, record, product, store) };
         }
+        loaded.stamps = stamps;
     }
 }
 
+/// Identity and state.
+fn stamps(store: &Store, state_name: &str) -> [Option<Stamp>; 2] {
+    [store.stamp(IDENTITY), store.stamp(state_name)]
+}
+
 impl Loaded {
-    fn new(identity: Identity, record: Record, product: &Product) -> Loaded {
+    /// What was just read or written.
+    pub fn new(identity: Identity, record: Record, product: &Product, store: &Store) -> Loaded {
         let reader = Reader { product: product.clone(), client: identity.client, key: identity.key() };
         let mut loaded = Loaded {
             identity,
@@ -243,9 +244,9 @@ impl Loaded {
             held: None,
             held_invalid: None,
             read_only: None,
-            stamp: None,
+            stamps: stamps(store, &state_name(&product.edition().id)),
         };
-        loaded.take(record, None);
+        loaded.take(record);
         loaded
     }
 
@@ -260,112 +261,14 @@ impl Loaded {
     }
 
     /// Takes over a record that was read or written.
-    fn take(&mut self, record: Record, stamp: Option<Stamp>) {
+    fn take(&mut self, record: Record) {
         let held = record.held.as_ref().map(|held| self.reader.stored(held)).transpose();
         (self.held, self.held_invalid) = match held {
             Ok(held) => (held, None),
             Err(why) => (None, Some(why)),
         };
         self.record = record;
-        self.stamp = stamp;
     }
-}
-
-/// What is at hand while a client is being opened.
-struct Opening<'a> {
-    product: &'a Product,
-    settings: &'a Settings,
-    store: &'a Store,
-}
-
-impl Opening<'_> {
-    /// Reads identity and state, makes what is missing, puts aside what is damaged, and notes the first use.
-    fn register(&self) -> Result<Loaded, Error> {
-        self.store.create()?;
-        let _write = self.store.lock(WRITE_LOCK)?;
-        let reading = self.settings.env.reading();
-        let (identity, damaged_identity) = self.own(IDENTITY, reading.wall)?;
-        let identity = match identity {
-            Some(identity) => identity,
-            None => self.new_identity()?,
-        };
-        let state_name = state_name(&self.product.edition().id);
-        let (record, damaged_state) = self.own::<Record>(&state_name, reading.wall)?;
-        let mut record = record.unwrap_or_else(|| Record::new(reading.wall, Mark::first(reading)));
-        record.mark = MarkRecord::of(&record.mark.mark().raised(reading));
-        if let Some(aside) = damaged_state.or(damaged_identity) {
-            record.damaged = Some(aside.display().to_string());
-        }
-        write_record(self.store, &state_name, &record)?;
-        self.keep_copies()?;
-        let mut loaded = Loaded::new(identity, record, self.product);
-        loaded.stamp = self.store.stamp(&state_name);
-        Ok(loaded)
-    }
-
-    /// What can be had of a store that cannot be written; `why` it cannot is an error where that is not enough.
-    fn read_only(&self, why: Error) -> Result<Loaded, Error> {
-        let state_name = state_name(&self.product.edition().id);
-        let found = self.store.read_record(IDENTITY).and_then(|id| Ok((id, self.store.read_record(&state_name)?)));
-        let Ok((Found::Record(identity), Found::Record(record))) = found else { return Err(why) };
-        let (Ok(identity), Ok(record)) = (minicbor::decode(&identity), minicbor::decode(&record)) else {
-            return Err(why);
-        };
-        let mut loaded = Loaded::new(identity, record, self.product);
-        loaded.stamp = self.store.stamp(&state_name);
-        loaded.read_only = Some(why.to_string());
-        Ok(loaded)
-    }
-
-    /// A record of ours, and where a damaged one was put.
-    fn own<T: for<'b> minicbor::Decode<'b, ()>>(
-        &self,
-        name: &str,
-        now: Timestamp,
-    ) -> Result<(Option<T>, Option<PathBuf>), Error> {
-        match self.store.read_record(name)? {
-            Found::Nothing => return Ok((None, None)),
-            Found::Record(bytes) => {
-                if let Ok(record) = minicbor::decode(&bytes) {
-                    return Ok((Some(record), None));
-                }
-            }
-            Found::Damaged => {}
-        }
-        Ok((None, Some(self.store.put_aside(name, now)?)))
-    }
-
-    fn new_identity(&self) -> Result<Identity, Error> {
-        let env = &self.settings.env;
-        let identity = Identity { client: ClientId::from_bytes(env.random()), seed: env.random() };
-        self.store.write_record(IDENTITY, &encoded(&identity))?;
-        Ok(identity)
-    }
-
-    /// Copies trust and pack beside the state, so that the `keymuster` command finds the products of this machine; of the
-    /// packs of several products the newest stays. The product itself believes only what is compiled into it.
-    fn keep_copies(&self) -> Result<(), Error> {
-        let trust = self.product.trust().to_string();
-        let is_same = self.store.read(TRUST)?.is_some_and(|kept| kept == trust.as_bytes());
-        let kept = self.store.read(PACK)?.filter(|_| is_same);
-        let version = kept.and_then(|pack| {
-            let product = Product::new(&trust, &pack, self.product.edition().id.as_str());
-            product.ok().map(|product| product.catalogue().version)
-        });
-        if version.is_none_or(|version| version < self.product.catalogue().version) {
-            self.store.write(TRUST, trust.as_bytes())?;
-            self.store.write(PACK, self.product.pack())?;
-        }
-        Ok(())
-    }
-}
-
-fn write_record(store: &Store, name: &str, record: &Record) -> Result<(), Error> {
-    store.write_record(name, &encoded(record))
-}
-
-fn encoded<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
-    minicbor::to_vec(value).expect("writing to a vector cannot fail")
 }
 
 /// The features of what is held while it is valid; those of the edition in grace; none otherwise.

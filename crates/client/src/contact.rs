@@ -70,7 +70,9 @@ impl Client {
         let from = "the file";
         let invalid = |why| Error::AnswerInvalid { from: from.into(), why };
         let bundle = Bundle::parse_file(file).map_err(invalid)?;
-        let open = self.pending(&self.current()).ok_or(Error::NoRequestWaits)?;
+        let loaded = self.current();
+        let is_in_file = loaded.record.pending.as_ref().is_some_and(|pending| pending.in_file);
+        let open = self.pending(&loaded).filter(|_| is_in_file).ok_or(Error::NoRequestWaits)?;
         let accepted = self.accept(&bundle, &open).map_err(invalid)?;
         self.update(|record| outcome::keep(record, &accepted, &self.shared.settings.env))?;
         Ok(self.status())

@@ -34,6 +34,7 @@ mod settings;
 mod client;
 mod contact;
 mod keep_alive;
+mod opening;
 mod status;
 
 // One attempt: request, hosts in turn, answer, outcome.

@@ -8,6 +8,8 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use minicbor::{Decode, Encode};
+
 use keymuster_core::id::Slug;
 use keymuster_core::time::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -48,9 +50,9 @@ pub(crate) struct Locked {
 }
 
 /// What became of reading a record.
-pub(crate) enum Found {
+pub(crate) enum Found<T> {
     Nothing,
-    Record(Vec<u8>),
+    Record(T),
     Damaged,
 }
 
@@ -120,15 +122,16 @@ impl Store {
         }
     }
 
-    pub(crate) fn read_record(&self, name: &str) -> Result<Found, Error> {
-        Ok(match self.read(name)? {
-            None => Found::Nothing,
-            Some(bytes) => content(&bytes).map_or(Found::Damaged, |content| Found::Record(content.to_vec())),
-        })
+    /// A record; damaged is one whose hash does not hold, and one that holds something else.
+    pub(crate) fn read_record<T: for<'b> Decode<'b, ()>>(&self, name: &str) -> Result<Found<T>, Error> {
+        let Some(bytes) = self.read(name)? else { return Ok(Found::Nothing) };
+        let record = content(&bytes).and_then(|content| minicbor::decode(content).ok());
+        Ok(record.map_or(Found::Damaged, Found::Record))
     }
 
-    pub(crate) fn write_record(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        self.write(name, &record(content))
+    pub(crate) fn write_record<T: Encode<()>>(&self, name: &str, content: &T) -> Result<(), Error> {
+        let content = minicbor::to_vec(content).expect("writing to a vector cannot fail");
+        self.write(name, &record(&content))
     }
 
     /// Replaces a file as a whole; once this returns, it survives a power cut.

@@ -125,6 +125,18 @@ fn a_state_that_is_damaged_while_a_client_is_open_is_written_anew() {
 }
 
 #[test]
+fn a_running_client_follows_a_new_identity() {
+    let world = World::new();
+    let running = world.client();
+    fs::write(world.machine.file("identity"), b"").unwrap();
+    let new = world.client().status().client;
+    assert_eq!(running.status().client, new);
+    running.activate().unwrap();
+    assert_eq!(world.host.next().request.client, new);
+    assert!(world.client().status().notices.is_empty());
+}
+
+#[test]
 fn an_unwritable_store_shows_what_is_held_and_sends_nothing() {
     let world = World::new();
     let held = world.client().activate().unwrap().state;
