@@ -32,7 +32,7 @@ impl Muster {
         Muster { window_secs, clients_by_second: BTreeMap::new(), count: 0 }
     }
 
-    /// The same clients under another window, of which the longer may have forgotten none yet: so rebuild it if it grows.
+    /// The window, in seconds. Under a longer one the muster has to be built anew: this one has forgotten who left.
     pub fn window_secs(&self) -> u64 {
         self.window_secs
     }
