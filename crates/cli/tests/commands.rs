@@ -99,6 +99,7 @@ fn exit_codes_and_messages() {
         ("--help".into(), 0, vec!["Exit codes: 0 done; 1 a rule said no"], vec![]),
         ("status".into(), 0, vec!["Aurora Desk Pro 2026", "in grace until", "by a host", "aurora"], vec![]),
         ("status --json".into(), 0, vec![r#""state":"grace""#], vec![]),
+        (install(&mak.reveal()), 2, vec![], vec!["error: a MAK is a secret", "type it then or pipe it in"]),
         ("status --edition other".into(), 2, vec![], vec!["error: no product fits", "--edition desk-pro-2026"]),
         ("status --store nowhere".into(), 1, vec![], vec!["error: no product has been used", "keymuster add"]),
         (
@@ -135,13 +136,13 @@ fn exit_codes_and_messages() {
         ("explain threshold-not-me".into(), 1, vec![], vec!["there is no code", "KM-201 threshold-not-met"]),
         ("explain 0xc004f050".into(), 1, vec![], vec!["several codes", "KM-102 key-mistyped, KM-103 key-unreadable"]),
         ("explain 201 --json".into(), 0, vec![r#""name":"threshold-not-met""#], vec![]),
-        (install(&mak.reveal()), 0, vec!["by the MAK that ends in"], vec![]),
-        ("activate".into(), 3, vec![], vec!["asking the publisher's authority", "no usable address (KM-501"]),
     ];
     for (arguments, exit, stdout, stderr) in table {
         let shown = place.check(&arguments, exit, &stdout, &stderr);
         assert!(!shown.contains(&mak.reveal()), "{arguments} shows the MAK");
     }
+    place.check_with_input("install-key", mak.reveal().as_bytes(), 0, &["by the MAK that ends in"]);
+    place.check("activate", 3, &[], &["asking the publisher's authority", "no usable address (KM-501"]);
 }
 
 #[test]

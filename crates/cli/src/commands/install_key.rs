@@ -3,6 +3,7 @@
 use std::io;
 
 use clap::Args;
+use keymuster_core::key::{KeyKind, ProductKey};
 
 use super::status;
 use crate::answer::Answer;
@@ -12,17 +13,30 @@ use crate::machine::Machine;
 /// Options of `install-key`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The setup key or MAK. Leave it out to be read from standard input, where no other user of the machine sees it.
+    /// The setup key. A MAK is a secret: leave it out here, and it is read from standard input, where no other user of
+    /// the machine sees it.
     key: Option<String>,
 }
 
 pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
     let client = machine.client()?;
     let key = match &options.key {
-        Some(key) => key.clone(),
+        Some(key) => public(key)?.to_owned(),
         None => typed()?,
     };
     Ok(status::of(&client.install_key(key.trim())?))
+}
+
+/// A key from the command line, which every user of the machine can read while the program runs.
+fn public(key: &str) -> Result<&str, Failure> {
+    match ProductKey::parse(key) {
+        Ok(parsed) if parsed.fields().kind == KeyKind::Mak => Err(Failure::usage(
+            "a MAK is a secret, and every user of the machine can read a command line",
+            "run keymuster install-key without the key, and type it then or pipe it in",
+        )),
+        // A mistyped key is explained where every key is checked.
+        _ => Ok(key),
+    }
 }
 
 fn typed() -> Result<String, Failure> {
