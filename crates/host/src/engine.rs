@@ -75,6 +75,17 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
+impl Outcome {
+    /// Its name in logs and tallies: what was done, or the code of the refusal.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Lease { .. } => "granted",
+            Outcome::Released => "released",
+            Outcome::Refused(refusal) => refusal.code().name,
+        }
+    }
+}
+
 /// Why a request could not be decided; nothing of it has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unavailable {

@@ -53,7 +53,10 @@ fn parse(headers: &HeaderMap, body: &[u8], act: Act) -> Result<Signed<ClientRequ
 }
 
 async fn answer(app: &App, from: SocketAddr, request: Signed<ClientRequest>) -> Result<Response, Problem> {
-    match app.engine.decide(request, from.ip().to_canonical()).await? {
+    let (client, edition) = (request.client, request.edition);
+    let outcome = app.engine.decide(request, from.ip()).await?;
+    tracing::debug!(%client, edition, address = %from.ip(), outcome = outcome.name(), "decided");
+    match outcome {
         Outcome::Lease { payload, enclosure } => {
             let lease = sign_payload::<Lease>(&payload, &app.key);
             let bundle = Bundle { lease: Some(lease.into()), ..(*enclosure).clone() };

@@ -50,6 +50,9 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         return print(&granted(&entitlement));
     }
     let keys = keys_to_activate(&mut home, publisher, options, env.now())?;
+    if keys.is_empty() {
+        return print("every host key is activated; to ask again and use up an activation, add --renew\n");
+    }
     if let Some(path) = &options.request {
         let [key] = keys.as_slice() else { bail!("a request file is for one host key; name it with --key LAST5") };
         let request = certify::request(&mut home, publisher, key, &env)?;
@@ -100,9 +103,6 @@ fn keys_to_activate(
                 .any(|granted| granted.entitlement.key == key.id() && now < granted.entitlement.warn_at)
         };
         keys.retain(|key| !is_good(key));
-        if keys.is_empty() {
-            bail!("every host key is activated; to ask again and use up an activation, add --renew");
-        }
     }
     Ok(keys)
 }

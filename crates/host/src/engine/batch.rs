@@ -86,12 +86,7 @@ impl<'a> Batch<'a> {
         let own = rows.iter().find(|row| row.edition == request.edition);
         let case = Case { publisher, request, address, own };
         let outcome = self.decide_case(&case, &rows)?;
-        let name = match &outcome {
-            Outcome::Lease { .. } => "granted",
-            Outcome::Released => "released",
-            Outcome::Refused(refusal) => refusal.code().name,
-        };
-        *self.outcomes.entry((publisher.number, name)).or_default() += 1;
+        *self.outcomes.entry((publisher.number, outcome.name())).or_default() += 1;
         Ok(outcome)
     }
 

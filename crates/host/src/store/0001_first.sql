@@ -93,7 +93,7 @@ CREATE TABLE ledger (
     head         TEXT    NOT NULL
 );
 
--- Requests per hour and outcome ('granted', 'repeated', 'released', or the code of the refusal).
+-- Requests per hour and outcome ('granted', 'released', or the code of the refusal).
 CREATE TABLE tally (
     hour       BIGINT NOT NULL,
     publisher  BIGINT NOT NULL,
