@@ -41,7 +41,8 @@ pub struct Bundle {
 pub const FILE_MAGIC: &[u8; 4] = b"KM1\n";
 /// The most bytes of a bundle.
 pub const SIZE_MAX: usize = 512 * 1024;
-const ISSUERS_MAX: usize = 8;
+/// The most issuer certificates in a bundle.
+pub const ISSUERS_MAX: usize = 8;
 
 impl Bundle {
     /// Reads the body of an answer.

@@ -10,14 +10,14 @@ use keymuster_core::document::Signed;
 use keymuster_core::entitlement::Entitlement;
 use keymuster_core::id::{Label, RequestId};
 use keymuster_core::key::ProductKey;
-use keymuster_core::lease::Position;
+use keymuster_core::lease::{BACKDATED_SECS, Position};
 use keymuster_core::request::HostRequest;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
 use keymuster_service::exit::Coded;
 use rusqlite::Transaction;
 
-use crate::site::{Home, Publisher, ledger_head};
+use crate::site::{Home, Publisher, has_newest_revocations, ledger_head};
 use crate::store::{self, audit, entitlement::Asked};
 
 /// How long an answer to a request is waited for, in seconds; then a new request is made.
@@ -96,6 +96,10 @@ pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> 
         "the answer came later than 30 days after its request; ask again"
     );
     ensure!(now < entitlement.stop_at, keymuster_core::invalid::Invalid::Expired { at: entitlement.stop_at });
+    if now.plus(BACKDATED_SECS) < entitlement.issued {
+        let detail = format!("this host's clock says {now}, and the authority signed at {}", entitlement.issued);
+        return Err(Coded { code: &codes::HOST_CLOCK_WRONG, detail }.into());
+    }
     let kept = Bundle { entitlement: answer.entitlement.clone(), issuers: answer.issuers.clone(), ..Bundle::default() };
     store::entitlement::set_answer(&tx, held.number, entitlement.key, &kept.to_bytes())?;
     take_pack(&tx, held, &chain, answer)?;
@@ -114,7 +118,7 @@ pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> 
 fn take_pack(tx: &Transaction<'_>, held: &Publisher, chain: &Chain<'_>, answer: &Bundle) -> anyhow::Result<()> {
     let Some(bytes) = &answer.catalogue else { return Ok(()) };
     let catalogue = chain.catalogue(bytes)?;
-    if catalogue.version < held.catalogue.version {
+    if catalogue.version < held.catalogue.version || !has_newest_revocations(answer, chain) {
         return Ok(());
     }
     let pack = Bundle {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use keymuster_core::bundle::Bundle;
+use keymuster_core::bundle::{Bundle, ISSUERS_MAX};
 use keymuster_core::catalogue::Catalogue;
 use keymuster_core::chain::Chain;
 use keymuster_core::document::Signed;
@@ -99,11 +99,28 @@ fn granted(newest: &Chain<'_>, trust: &Trust, pack: &Bundle, answer: &[u8]) -> O
         let chain = Chain::new(trust, &enclosure, newest.revocations().cloned())?;
         let bytes = enclosure.entitlement.as_ref().map_or(&[][..], |bytes| bytes);
         let entitlement = chain.entitlement(bytes)?;
-        // Clients verify the list with the issuers beside it, so it travels only where its issuer does.
-        enclosure.revocations = pack.revocations.clone().filter(|_| pack.issuers == enclosure.issuers);
+        carry_revocations(&mut enclosure, pack);
         Ok::<_, keymuster_core::invalid::Invalid>(Granted { entitlement, enclosure: Arc::new(enclosure) })
     };
     read().inspect_err(|error| tracing::warn!(publisher = %trust.publisher, %error, "an entitlement is left out")).ok()
+}
+
+/// Puts the newest revocations into what travels with a lease, with the issuers by which clients verify them.
+fn carry_revocations(enclosure: &mut Bundle, pack: &Bundle) {
+    if pack.revocations.is_none() {
+        return;
+    }
+    let issuers = enclosure.issuers.get_or_insert_default();
+    let missing = pack.issuers.iter().flatten().filter(|issuer| !issuers.contains(issuer)).cloned().collect::<Vec<_>>();
+    if issuers.len() + missing.len() <= ISSUERS_MAX {
+        issuers.extend(missing);
+        enclosure.revocations.clone_from(&pack.revocations);
+    }
+}
+
+/// Whether nothing newer than this pack's revocations is held, so that taking it over takes no revocation back.
+pub fn has_newest_revocations(pack: &Bundle, chain: &Chain<'_>) -> bool {
+    chain.revocations().map(Signed::bytes) == pack.revocations.as_ref().map(|bytes| bytes.as_slice())
 }
 
 /// A data directory that is open: the database, and who the host is.

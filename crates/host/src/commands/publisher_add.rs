@@ -9,7 +9,7 @@ use keymuster_core::trust::{self, Trust};
 use keymuster_service::{Env, files};
 
 use super::print;
-use crate::site::Home;
+use crate::site::{Home, has_newest_revocations};
 use crate::store::{self, audit};
 
 /// Options of `add-publisher`.
@@ -51,6 +51,8 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
             if catalogue.version < held.catalogue.version {
                 bail!("the licence pack has version {}, this host holds {}", catalogue.version, held.catalogue.version);
             }
+            let is_current = has_newest_revocations(&pack, &chain);
+            ensure!(is_current, "the licence pack's revocations are older than those held; get the newest pack");
             store::publisher::set_pack(&tx, held.number, &pack.to_bytes())?;
             "licence pack replaced"
         }

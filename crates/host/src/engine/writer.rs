@@ -104,6 +104,9 @@ impl Writer {
     /// Decides all of them in one transaction. On failure nothing has happened, in the database or here.
     fn commit(&mut self, asks: &[Ask]) -> Result<Vec<Outcome>, Stopped> {
         self.refresh()?;
+        if self.failing {
+            self.recover()?;
+        }
         let now = self.env.now();
         if self.newest_entry.is_some_and(|newest| now.plus(BEHIND_SECS_MAX) < newest) {
             return Err(Stopped::ClockBehind);
@@ -133,6 +136,18 @@ impl Writer {
             Ok::<_, Failure>(tx.commit()?)
         };
         write().map_err(|failure| Unavailable::from(&failure))
+    }
+
+    /// After a failure the database tells what became of the last batch: its commit may have succeeded all the same.
+    fn recover(&mut self) -> Result<(), Failure> {
+        let tx = self.db.transaction()?;
+        let (head, newest_entry) = store::ledger::head(&tx, self.site.host)?;
+        tx.commit()?;
+        if head != self.head {
+            self.musters = count_clients(&self.db, &self.site)?;
+            (self.head, self.newest_entry) = (head, newest_entry);
+        }
+        Ok(())
     }
 
     /// Reads the site again where another program has changed it.
