@@ -32,6 +32,14 @@ pub struct Publisher {
     threshold: u32,
     /// Seats of the pool for [`SEAT_EDITION`].
     seats: u32,
+    /// How long a seat lasts, in seconds.
+    pub term_secs: u64,
+    /// How long after its end a seat stays reserved, in seconds.
+    pub guard_secs: u64,
+    /// The most clients that the entitlement allows, if it has a limit.
+    pub clients_max: Option<u64>,
+    /// When the entitlement ends, which may be up to twenty hours ago; by default in 225 days.
+    pub stop_at: Option<Timestamp>,
 }
 
 impl Publisher {
@@ -40,7 +48,17 @@ impl Publisher {
         let (root, issuer) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
         let publisher = "fixture".parse().expect("a slug");
         let trust = Trust { publisher, roots: vec![root.public()], authority: None };
-        Publisher { trust, root, issuer, threshold, seats }
+        Publisher {
+            trust,
+            root,
+            issuer,
+            threshold,
+            seats,
+            term_secs: HOUR,
+            guard_secs: MINUTE,
+            clients_max: None,
+            stop_at: None,
+        }
     }
 
     fn issuer_certificate(&self, now: Timestamp) -> Signed<Issuer> {
@@ -147,9 +165,11 @@ impl Publisher {
             id: "pool".parse().expect("a slug"),
             edition: SEAT_EDITION,
             seats: self.seats,
-            term_secs: HOUR,
-            guard_secs: MINUTE,
+            term_secs: self.term_secs,
+            guard_secs: self.guard_secs,
         };
+        let stop_at = self.stop_at.unwrap_or(now.plus(225 * DAY));
+        let issued = now.min(stop_at.minus(HOUR));
         let body = Entitlement {
             publisher: self.trust.publisher.clone(),
             id: EntitlementId::from_bytes([3; 16]),
@@ -157,13 +177,13 @@ impl Publisher {
             host_key: home.key.public(),
             customer: "customer".parse().expect("a slug"),
             customer_name: "Customer".parse().expect("a label"),
-            issued: now,
-            warn_at: now.plus(195 * DAY),
-            stop_at: now.plus(225 * DAY),
+            issued,
+            warn_at: stop_at.minus(30 * DAY).max(issued),
+            stop_at,
             covers: vec![cover],
             pools: vec![pool],
             lease_secs_max: 180 * DAY,
-            clients_max: None,
+            clients_max: self.clients_max,
             key: key.id(),
             request: RequestId::from_bytes([4; 16]),
             features: None,

@@ -1,5 +1,6 @@
 //! Load on a host: machines with keys of their own, and connections that carry their requests as fast as they are answered.
 
+use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -47,9 +48,15 @@ impl Machine {
 
     /// A signed request with a fresh id and the next counter.
     pub fn request(&mut self, act: Act, publisher: &Slug, edition: u16, env: &Env) -> Vec<u8> {
+        let body = self.ask(act, publisher, edition, env);
+        self.sign(body)
+    }
+
+    /// A request with a fresh id and the next counter, to be changed before it is signed.
+    pub fn ask(&mut self, act: Act, publisher: &Slug, edition: u16, env: &Env) -> ClientRequest {
         self.counter += 1;
         let now = env.now();
-        let body = ClientRequest {
+        ClientRequest {
             act,
             publisher: publisher.clone(),
             client: self.id,
@@ -72,7 +79,11 @@ impl Machine {
             fingerprint: None,
             replaces: None,
             extensions: None,
-        };
+        }
+    }
+
+    /// Signs a request with the machine's key.
+    pub fn sign(&self, body: ClientRequest) -> Vec<u8> {
         Signed::sign(body, &self.key).expect("a sound request").bytes().to_vec()
     }
 
@@ -89,13 +100,28 @@ pub struct Connection {
     address: SocketAddr,
 }
 
-/// An answer: the status and the body.
-#[derive(Clone, Debug)]
+/// An answer.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The header fields, with names in lower case.
+    pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
+    }
+}
+
+impl Answer {
+    /// The value of a header field, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
 }
 
 impl Connection {
@@ -109,6 +135,12 @@ impl Connection {
 
     /// Sends one request and reads its answer.
     pub fn post(&mut self, path: &str, body: &[u8]) -> io::Result<Answer> {
+        self.send_post(path, body)?;
+        self.answer()
+    }
+
+    /// Sends one request.
+    pub fn send_post(&mut self, path: &str, body: &[u8]) -> io::Result<()> {
         let mut message = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/cose\r\nContent-Length: {}\r\n\r\n",
             self.address,
@@ -116,34 +148,38 @@ impl Connection {
         )
         .into_bytes();
         message.extend_from_slice(body);
-        self.stream.get_mut().write_all(&message)?;
-        self.read_answer()
+        self.send(&message)
     }
 
-    fn read_answer(&mut self) -> io::Result<Answer> {
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Reads one answer, with a `Content-Length` or without a body.
+    pub fn answer(&mut self) -> io::Result<Answer> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let line = self.line()?;
+        let status =
+            line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(|| invalid("no status"))?;
+        let mut headers = Vec::new();
+        while let Some((name, value)) = self.line()?.split_once(':') {
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        if let Some(length) = answer.header("content-length") {
+            let length = length.parse().map_err(|_| invalid("no length"))?;
+            answer.body.resize(length, 0);
+            self.stream.read_exact(&mut answer.body)?;
+        }
+        Ok(answer)
+    }
+
+    fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         if self.stream.read_line(&mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let status =
-            line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(|| invalid("no status"))?;
-        let mut length = 0;
-        loop {
-            line.clear();
-            if self.stream.read_line(&mut line)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            match line.trim_end().split_once(':') {
-                None => break,
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.trim().parse().map_err(|_| invalid("no length"))?;
-                }
-                Some(_) => {}
-            }
-        }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body)?;
-        Ok(Answer { status, body })
+        Ok(line.trim_end().to_owned())
     }
 }

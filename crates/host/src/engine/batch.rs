@@ -97,7 +97,7 @@ impl<'a> Batch<'a> {
         let known = rows.first().map(|row| Known { client_key: row.client_key, last: own.map(|own| own.last) });
         match grant::admit(&desk, request, known.as_ref(), self.now) {
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
-            Ok(Admission::Repeat { sequence }) => return self.repeat(publisher, sequence),
+            Ok(Admission::Repeat { sequence }) => return self.repeat(case, sequence),
             Ok(Admission::New) => {}
         }
         if request.act == Act::Release {
@@ -237,12 +237,15 @@ impl<'a> Batch<'a> {
         Ok(Outcome::Released)
     }
 
-    /// Answers a request once more.
-    fn repeat(&self, publisher: &Publisher, sequence: u64) -> Result<Outcome, Failure> {
+    /// Answers a request once more. One that asks for something else under the same id is not the same request.
+    fn repeat(&self, case: &Case<'_>, sequence: u64) -> Result<Outcome, Failure> {
+        let Case { publisher, request, .. } = case;
         let missing = || Failure::damaged("client", "answered_by", sequence, "the ledger has no such entry");
         let entry = ledger::entry(self.tx, sequence)?.ok_or_else(missing)?;
-        if entry.kind == ledger::Kind::Release {
-            return Ok(Outcome::Released);
+        match (entry.kind, request.act) {
+            (ledger::Kind::Lease, Act::Activate) => {}
+            (ledger::Kind::Release, Act::Release) => return Ok(Outcome::Released),
+            _ => return Ok(Outcome::Refused(Refusal::RequestConflict)),
         }
         let lease = read_lease(&entry, sequence)?;
         Ok(match publisher.granted(lease.entitlement) {

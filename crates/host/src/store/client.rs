@@ -49,26 +49,28 @@ pub fn of_id(tx: &Transaction<'_>, publisher: i64, id: ClientId) -> Result<Vec<C
 }
 
 fn read(row: &Row<'_>, id: ClientId) -> Result<Client, Failure> {
-    let edition: i64 = row.get(0)?;
-    let damaged = |column: &str| Failure::damaged("client", column, format!("{id}, edition {edition}"), "not readable");
-    let key =
-        from_hex(row.get_ref(1)?.as_str().map_err(|_| damaged("client_key"))?).ok_or_else(|| damaged("client_key"))?;
-    let request = row.get_ref(3)?.as_str().map_err(|_| damaged("request_id"))?;
-    let lease = match (row.get::<_, Option<i64>>(6)?, row.get::<_, Option<i64>>(7)?) {
+    let damaged = |column: &str| {
+        let edition = row.get::<_, i64>(0).map_or_else(|_| "?".to_owned(), |edition| edition.to_string());
+        Failure::damaged("client", column, format!("{id}, edition {edition}"), "not readable")
+    };
+    let text = |index: usize, column: &str| row.get_ref(index)?.as_str().map_err(|_| damaged(column));
+    let integer = |index: usize, column: &str| row.get_ref(index)?.as_i64().map_err(|_| damaged(column));
+    let optional = |index: usize, column: &str| row.get_ref(index)?.as_i64_or_null().map_err(|_| damaged(column));
+    let lease = match (optional(6, "lease_sequence")?, optional(7, "lease_expires")?) {
         (Some(sequence), Some(expires)) => Some(HeldLease { sequence: number(sequence), expires: timestamp(expires) }),
         _ => None,
     };
     Ok(Client {
-        edition: u16::try_from(edition).map_err(|_| damaged("edition"))?,
-        client_key: key,
+        edition: u16::try_from(integer(0, "edition")?).map_err(|_| damaged("edition"))?,
+        client_key: from_hex(text(1, "client_key")?).ok_or_else(|| damaged("client_key"))?,
         last: LastRequest {
-            counter: number(row.get(2)?),
-            request: parsed(request, "client", "request_id", id)?,
-            answered_by: row.get::<_, Option<i64>>(4)?.map(number),
+            counter: integer(2, "counter")?.cast_unsigned(),
+            request: parsed(text(3, "request_id")?, "client", "request_id", id)?,
+            answered_by: optional(4, "answered_by")?.map(number),
         },
-        last_asked: timestamp(row.get(5)?),
+        last_asked: timestamp(integer(5, "last_asked")?),
         lease,
-        detail_digest: row.get(8)?,
+        detail_digest: integer(8, "detail_digest")?,
     })
 }
 
@@ -85,7 +87,8 @@ pub fn put(tx: &Transaction<'_>, publisher: i64, id: ClientId, client: &Client) 
         id.to_string(),
         client.edition,
         to_hex(&client.client_key),
-        integer(client.last.counter),
+        // The client chooses its counter, so all 64 bits are kept; the database never compares them.
+        client.last.counter.cast_signed(),
         client.last.request.to_string(),
         client.last.answered_by.map(integer),
         seconds(client.last_asked),
@@ -132,13 +135,15 @@ pub fn each(db: &Connection, mut seen: impl FnMut(i64, u16, Timestamp, bool)) ->
     while let Some(row) = rows.next()? {
         let publisher: i64 = row.get(0)?;
         let id = row.get_ref(1)?.as_str().map_err(|_| Failure::damaged("client", "client_id", "?", "not text"))?;
+        let asked =
+            row.get_ref(3)?.as_i64().map_err(|_| Failure::damaged("client", "last_asked", id, "not readable"))?;
         let is_same = last.0 == publisher && last.1 == id;
         if !is_same {
             last.0 = publisher;
             last.1.clear();
             last.1.push_str(id);
         }
-        seen(publisher, row.get(2)?, timestamp(row.get(3)?), is_same);
+        seen(publisher, row.get(2)?, timestamp(asked), is_same);
     }
     Ok(())
 }

@@ -1,0 +1,330 @@
+//! A host of the fixture's publisher as a real process, its clients, and checks on what they get and on its ledger.
+//!
+//! Nothing waits without end: an answer that does not come fails the test, and so does a program that hangs.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use keymuster_core::bundle::Bundle;
+use keymuster_core::chain::{Asker, Chain};
+use keymuster_core::document::{Signed, from_payload};
+use keymuster_core::entitlement::Entitlement;
+use keymuster_core::id::to_hex;
+use keymuster_core::invalid::Invalid;
+use keymuster_core::lease::Lease;
+use keymuster_core::ledger::Head;
+use keymuster_core::request::{Act, ClientRequest};
+use keymuster_host::store::{self, ledger, ledger::Kind};
+use keymuster_scenarios::fixture::Publisher;
+use keymuster_scenarios::load::{Answer, Connection, Machine};
+use keymuster_scenarios::programs::{self, Running};
+use keymuster_service::{Env, database};
+use tempfile::TempDir;
+
+/// Longer than anything may take that a test waits for.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A data directory with an entitled host, which may be started, stopped and started again.
+#[derive(Debug)]
+pub struct Place {
+    pub publisher: Publisher,
+    pub data_dir: PathBuf,
+    _directory: TempDir,
+}
+
+impl Place {
+    pub fn new(publisher: Publisher) -> Place {
+        Place::within(tempfile::tempdir().unwrap(), publisher)
+    }
+
+    pub fn within(directory: TempDir, publisher: Publisher) -> Place {
+        let data_dir = directory.path().join("host");
+        publisher.entitle_host(&data_dir).unwrap();
+        Place { publisher, data_dir, _directory: directory }
+    }
+
+    pub fn start(&self) -> Host {
+        Host::start(&self.data_dir, Stdio::null())
+    }
+
+    /// Starts the host so that its log lies beside the data directory.
+    pub fn start_with_log(&self) -> (Host, PathBuf) {
+        let log = self.data_dir.with_extension("log");
+        (Host::start(&self.data_dir, std::fs::File::create(&log).unwrap().into()), log)
+    }
+
+    /// A request of `machine` for an edition, signed.
+    pub fn request(&self, machine: &mut Machine, act: Act, edition: u16) -> Vec<u8> {
+        machine.request(act, &self.publisher.trust.publisher, edition, &Env::system())
+    }
+
+    /// A request of `machine` for an edition, to be changed and signed.
+    pub fn ask(&self, machine: &mut Machine, act: Act, edition: u16) -> ClientRequest {
+        machine.ask(act, &self.publisher.trust.publisher, edition, &Env::system())
+    }
+
+    /// The lease of an answer, verified as a client does it: from the publisher's root down, for the one that asked.
+    pub fn verify(&self, answer: &Answer, request: &[u8]) -> (Signed<Lease>, Signed<Entitlement>) {
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        assert_eq!(answer.header("content-type"), Some("application/cbor"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let asked = ClientRequest::verify(request).unwrap();
+        let trust = &self.publisher.trust;
+        let pack = self.publisher.pack(Env::system().now());
+        let catalogue = Chain::new(trust, &pack, None).unwrap().catalogue(&pack.catalogue.clone().unwrap()).unwrap();
+        let bundle = Bundle::parse(&answer.body).unwrap();
+        let chain = Chain::new(trust, &bundle, None).unwrap();
+        let entitlement = chain.entitlement(&bundle.entitlement.unwrap()).unwrap();
+        let asker = Asker {
+            client: asked.client,
+            client_key: asked.client_key,
+            edition: catalogue.edition(asked.edition).unwrap(),
+            catalogue: &catalogue,
+            request: Some(asked.request),
+            held: asked.previous,
+        };
+        let lease = chain.lease(&bundle.lease.unwrap(), &entitlement, &asker).unwrap();
+        (lease, entitlement)
+    }
+
+    /// The database, for reading beside the host.
+    pub fn read(&self) -> rusqlite::Connection {
+        database::open_read_only(&self.data_dir.join(store::FILE_NAME)).unwrap()
+    }
+
+    /// The database, for changing it behind the host's back.
+    pub fn tamper(&self, sql: &str) {
+        let db = rusqlite::Connection::open(self.data_dir.join(store::FILE_NAME)).unwrap();
+        db.busy_timeout(PATIENCE).unwrap();
+        assert!(db.execute(sql, []).unwrap() > 0, "{sql} changed nothing");
+    }
+
+    pub fn ledger(&self) -> Ledger {
+        Ledger::read(&mut self.read()).unwrap()
+    }
+}
+
+/// A host that runs. Dropping it kills it.
+#[derive(Debug)]
+pub struct Host {
+    pub running: Running,
+    pub clients: SocketAddr,
+    pub administration: SocketAddr,
+}
+
+impl Host {
+    pub fn start(data_dir: &Path, log: Stdio) -> Host {
+        let mut command = serve(data_dir, &["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        let mut running = Running::start(&mut command, log).unwrap();
+        let pid = running.id();
+        let (clients, administration) = bounded(pid, || {
+            let clients = running.line_after("listening on http://").unwrap();
+            (clients, running.line_after("administration on http://").unwrap())
+        });
+        Host { running, clients: clients.parse().unwrap(), administration: administration.parse().unwrap() }
+    }
+
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.clients).unwrap()
+    }
+
+    /// Sends one request on a connection of its own.
+    pub fn activate(&self, request: &[u8]) -> Answer {
+        self.connect().post("/v1/activate", request).unwrap()
+    }
+
+    /// Sends one request on a connection of its own.
+    pub fn release(&self, request: &[u8]) -> Answer {
+        self.connect().post("/v1/release", request).unwrap()
+    }
+
+    /// The status and body of a GET from administrators' or clients' side.
+    pub fn get(&self, from: SocketAddr, path: &str) -> Answer {
+        let mut connection = Connection::open(from).unwrap();
+        connection.send(format!("GET {path} HTTP/1.1\r\nHost: {from}\r\n\r\n").as_bytes()).unwrap();
+        connection.answer().unwrap()
+    }
+
+    /// Stops it as a supervisor does, and demands that it ends well.
+    pub fn stop(mut self) {
+        let pid = self.running.id();
+        assert!(bounded(pid, || self.running.stop()).unwrap(), "the host did not end with exit code 0");
+    }
+}
+
+/// The command `keymuster-host serve` on a data directory.
+pub fn serve(data_dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = programs::command("keymuster-host").unwrap();
+    command.env("KEYMUSTER_LOG", "info").arg("--data-dir").arg(data_dir).arg("serve").args(arguments);
+    command
+}
+
+/// Starts a host that must not come up; its exit code and what it says on standard error.
+pub fn fails_to_serve(data_dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let arguments = if arguments.is_empty() { &ports[..] } else { arguments };
+    let child = serve(data_dir, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    let output = bounded(pid, || child.wait_with_output()).unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "it listens before it has checked everything");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Waits for something that process `pid` does, and kills the process if it takes too long, which ends the wait.
+pub fn bounded<T>(pid: u32, wait: impl FnOnce() -> T) -> T {
+    let (done, is_done) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_done.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+            }
+        });
+        let value = wait();
+        drop(done);
+        value
+    })
+}
+
+/// Asks again and again until `ask` gives something.
+pub fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(value) = ask() {
+            return value;
+        }
+        assert!(begin.elapsed() < PATIENCE, "waited too long for {what}");
+    }
+}
+
+/// Checks that two answers are the same, byte for byte.
+pub fn same(answer: &Answer, first: &Answer, what: &str) {
+    assert!((answer.status, &answer.body) == (first.status, &first.body), "{what}: {answer:?} instead of {first:?}");
+}
+
+/// Checks that an answer is a well-formed refusal or failure with this status and code, and returns its members.
+pub fn refused(answer: &Answer, status: u16, code: &str) -> serde_json::Value {
+    let members = problem(answer);
+    assert_eq!((answer.status, members["code"].as_str()), (status, Some(code)), "{members}");
+    members
+}
+
+/// The members of problem details, after a check of their form (RFC 9457 and `docs/spec/messages.md`, 4).
+pub fn problem(answer: &Answer) -> serde_json::Value {
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let members: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let text = |name: &str| members[name].as_str().unwrap_or_else(|| panic!("{members} has no {name}"));
+    assert_eq!(members["status"], answer.status);
+    assert_eq!(text("type"), format!("urn:keymuster:code:{}", text("code")));
+    assert!(!text("title").is_empty() && !text("detail").is_empty(), "{members}");
+    members
+}
+
+/// A host's ledger, checked: no gap in its sequence, every running hash recomputed, every client's row on firm ground.
+#[derive(Debug)]
+pub struct Ledger {
+    /// In the order of their sequence, from 1.
+    pub entries: Vec<Entry>,
+}
+
+/// One entry of a ledger, and what it answers.
+#[derive(Debug)]
+pub struct Entry {
+    pub kind: Kind,
+    pub payload: Vec<u8>,
+    pub lease: Option<Lease>,
+    client: String,
+    edition: u16,
+    request: String,
+}
+
+impl Entry {
+    fn new(stored: ledger::Entry) -> Result<Entry, String> {
+        let ledger::Entry { kind, payload } = stored;
+        let say = |error: Invalid| error.to_string();
+        let (lease, client, edition, request) = match kind {
+            Kind::Lease => {
+                let lease: Lease = from_payload(&payload).map_err(say)?;
+                let (client, edition, request) = (lease.client, lease.edition, lease.request);
+                (Some(lease), client, edition, request)
+            }
+            Kind::Release => {
+                let release = ClientRequest::verify(&payload).map_err(say)?;
+                (None, release.client, release.edition, release.request)
+            }
+        };
+        Ok(Entry { kind, payload, lease, client: client.to_string(), edition, request: request.to_string() })
+    }
+}
+
+impl Ledger {
+    pub fn read(db: &mut rusqlite::Connection) -> Result<Ledger, String> {
+        let tx = db.transaction().unwrap();
+        let host = store::host::load(&tx).unwrap().unwrap();
+        let mut places = tx.prepare("SELECT sequence, head FROM ledger ORDER BY sequence").unwrap();
+        let places = places.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let places: Vec<(u32, String)> = places.collect::<Result<_, _>>().unwrap();
+        let mut head = Head::empty(host.id);
+        let mut entries = Vec::new();
+        for (sequence, stored) in places {
+            let entry = Entry::new(ledger::entry(&tx, sequence.into()).unwrap().unwrap())?;
+            let place = entry.lease.as_ref().map(|lease| (lease.position.sequence, lease.position.head));
+            if place.is_some_and(|place| place != (sequence.into(), head.short())) {
+                return Err(format!("lease {sequence} names another place of the ledger: {:?}", entry.lease));
+            }
+            head = head.after(&entry.payload);
+            if (head.sequence, to_hex(&head.hash)) != (sequence.into(), stored) {
+                return Err(format!("entry {sequence} does not follow from the {} before it", entries.len()));
+            }
+            entries.push(entry);
+        }
+        let ledger = Ledger { entries };
+        ledger.check_clients(&tx)?;
+        Ok(ledger)
+    }
+
+    /// Every client's row names entries that are there and are its own.
+    fn check_clients(&self, tx: &rusqlite::Transaction<'_>) -> Result<(), String> {
+        let entry = |sequence: u32| self.entries.get(usize::try_from(sequence).ok()?.checked_sub(1)?);
+        let sql = "SELECT client_id, edition, request_id, answered_by, lease_sequence FROM client";
+        let mut statement = tx.prepare(sql).unwrap();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let (client, edition, request): (String, u16, String) =
+                (row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap());
+            let (answered_by, lease): (Option<u32>, Option<u32>) = (row.get(3).unwrap(), row.get(4).unwrap());
+            let is_own = |entry: &Entry| (&entry.client, entry.edition) == (&client, edition);
+            let is_answer = |entry: &Entry| is_own(entry) && entry.request == request;
+            if answered_by.is_some_and(|sequence| !entry(sequence).is_some_and(is_answer)) {
+                return Err(format!("client {client}: {answered_by:?} does not answer its request {request}"));
+            }
+            if lease.is_some_and(|sequence| {
+                !entry(sequence).is_some_and(|entry| entry.kind == Kind::Lease && is_own(entry))
+            }) {
+                return Err(format!("client {client}: {lease:?} is no lease of its own"));
+            }
+        }
+        Ok(())
+    }
+
+    /// All leases, in the order in which they were granted.
+    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
+        self.entries.iter().filter_map(|entry| entry.lease.as_ref())
+    }
+
+    /// The ids of all requests that were answered; none twice.
+    pub fn requests(&self) -> BTreeSet<String> {
+        let requests: BTreeSet<String> = self.entries.iter().map(|entry| entry.request.clone()).collect();
+        assert_eq!(requests.len(), self.entries.len(), "a request was answered by two entries");
+        requests
+    }
+
+    pub fn len(&self) -> u64 {
+        self.entries.len() as u64
+    }
+}
