@@ -38,10 +38,10 @@ use crate::authority::Authority;
 use crate::caller::{Actor, Caller};
 use crate::data_dir::{DataDir, read_file};
 use crate::error::Error;
-use crate::exit;
 use crate::output::{Form, Output};
 use crate::revoke::{Act, revoke};
 use crate::store::Taken;
+use keymuster_service::exit;
 
 /// The publisher's authority: product keys, catalogues, certified hosts, activations, revocations.
 #[derive(Debug, Parser)]

@@ -11,7 +11,7 @@ use keymuster_core::refusal::Refusal;
 use keymuster_service::Problem;
 use keymuster_service::database::Failure;
 
-use crate::exit;
+use keymuster_service::exit;
 
 /// Why an act was not done.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,6 @@
 // What people and programs meet.
 pub mod api;
 pub mod commands;
-pub mod exit;
 pub mod output;
 pub mod routes;
 
