@@ -6,6 +6,7 @@
 mod batch;
 mod writer;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -95,6 +96,8 @@ pub enum Unavailable {
     Busy,
     /// The host's clock lies behind its own ledger.
     ClockBehind,
+    /// A row that the request needs cannot be read.
+    Damaged,
     /// Something failed that the log explains.
     Failed,
 }
@@ -137,23 +140,33 @@ impl From<&Failure> for Unavailable {
     fn from(failure: &Failure) -> Unavailable {
         match failure {
             Failure::DiskFull | Failure::Busy => Unavailable::ReadOnly,
+            Failure::Damaged { .. } => Unavailable::Damaged,
             _ => Unavailable::Failed,
         }
     }
 }
 
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unavailable::ReadOnly => "the host cannot write to its database at the moment",
+            Unavailable::Busy => "too many requests wait",
+            Unavailable::ClockBehind => "the host's clock lies behind its own ledger",
+            Unavailable::Damaged => "the host's log names the place in its database",
+            Unavailable::Failed => "the host's log says why",
+        })
+    }
+}
+
 impl From<Unavailable> for Problem {
     fn from(unavailable: Unavailable) -> Problem {
-        match unavailable {
-            Unavailable::ReadOnly => {
-                Problem::new(&codes::HOST_READ_ONLY, "the host cannot write to its database at the moment")
-                    .retry_after(30)
-            }
-            Unavailable::Busy => Problem::new(&codes::HOST_BUSY, "too many requests wait").retry_after(2),
-            Unavailable::ClockBehind => {
-                Problem::new(&codes::HOST_CLOCK_WRONG, "the host's clock lies behind its own ledger").retry_after(300)
-            }
-            Unavailable::Failed => Problem::new(&codes::INTERNAL_FAILURE, "the host's log says why").retry_after(30),
-        }
+        let (code, retry_after_secs) = match unavailable {
+            Unavailable::ReadOnly => (&codes::HOST_READ_ONLY, 30),
+            Unavailable::Busy => (&codes::HOST_BUSY, 2),
+            Unavailable::ClockBehind => (&codes::HOST_CLOCK_WRONG, 300),
+            Unavailable::Damaged => (&codes::DATABASE_DAMAGED, 3600),
+            Unavailable::Failed => (&codes::INTERNAL_FAILURE, 30),
+        };
+        Problem::new(code, unavailable.to_string()).retry_after(retry_after_secs)
     }
 }

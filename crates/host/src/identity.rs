@@ -8,6 +8,8 @@ use keymuster_core::signature::SecretKey;
 use keymuster_service::Env;
 use keymuster_service::files;
 
+use crate::site::Site;
+
 const FILE_NAME: &str = "host.key";
 /// 64 hexadecimal digits and a line end.
 const SIZE_MAX: usize = 65;
@@ -20,6 +22,15 @@ pub fn read(data_dir: &Path) -> anyhow::Result<SecretKey> {
     let seed =
         from_hex(text).with_context(|| format!("{} does not hold a key: restore it from a backup", path.display()))?;
     Ok(SecretKey::from_seed(&seed))
+}
+
+/// Makes sure that the key is the one which the entitlements name: no client accepts what another one signs.
+pub fn check(data_dir: &Path, key: &SecretKey, site: &Site) -> anyhow::Result<()> {
+    let mut granted = site.publishers.iter().flat_map(|held| &held.entitlements);
+    let is_named = granted.all(|granted| granted.entitlement.host_key == key.public());
+    let path = data_dir.join(FILE_NAME);
+    anyhow::ensure!(is_named, "{} is not the key that the entitlement names: restore it from a backup", path.display());
+    Ok(())
 }
 
 /// Makes the key of a new host.

@@ -36,5 +36,5 @@ pub fn administration(engine: Engine) -> Router {
 }
 
 fn ready(engine: &Engine) -> Result<(), String> {
-    engine.probe().map_err(|unavailable| format!("the database cannot be written: {unavailable:?}"))
+    engine.probe().map_err(|unavailable| unavailable.to_string())
 }

@@ -150,6 +150,7 @@ impl Home {
         };
         let site = Site::load(&tx)?;
         tx.commit()?;
+        identity::check(data_dir, &key, &site)?;
         Ok(Home { db, key, site })
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Writer {
     data_version: i64,
     /// Whether the last batch failed, so that a lasting failure is logged once.
     failing: bool,
+    /// The damaged row that was met last, so that a client that comes again fills no log.
+    damaged: Option<String>,
     /// Requests that were decided, and the transactions it took.
     decided: u64,
     transactions: u64,
@@ -52,6 +54,7 @@ impl Writer {
             musters,
             data_version,
             failing: false,
+            damaged: None,
             decided: 0,
             transactions: 0,
         })
@@ -79,10 +82,9 @@ impl Writer {
     }
 
     fn decide(&mut self, asks: Vec<Ask>) {
-        let outcomes = self.commit(&asks);
-        self.log_change(outcomes.as_ref().err());
-        match outcomes {
+        match self.commit(&asks) {
             Ok(outcomes) => {
+                self.log_change(None);
                 for (ask, outcome) in asks.into_iter().zip(outcomes) {
                     let _ = ask.reply.send(Ok(outcome));
                 }
@@ -94,6 +96,7 @@ impl Writer {
                 }
             }
             Err(stopped) => {
+                self.log_change(Some(&stopped));
                 for ask in asks {
                     let _ = ask.reply.send(Err(stopped.unavailable()));
                 }
@@ -107,10 +110,7 @@ impl Writer {
         if self.failing {
             self.recover()?;
         }
-        let now = self.env.now();
-        if self.newest_entry.is_some_and(|newest| now.plus(BEHIND_SECS_MAX) < newest) {
-            return Err(Stopped::ClockBehind);
-        }
+        let now = self.now()?;
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Failure::from)?;
         let mut batch = Batch::new(&tx, &self.site, self.head, &mut self.musters, now);
         let outcomes = asks.iter().map(|ask| batch.decide(&ask.request, ask.address)).collect::<Result<_, _>>()?;
@@ -129,7 +129,7 @@ impl Writer {
     }
 
     fn probe(&mut self) -> Result<(), Unavailable> {
-        let now = self.env.now();
+        let now = self.now().map_err(|stopped| stopped.unavailable())?;
         let mut write = || {
             let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             store::host::probe(&tx, now)?;
@@ -148,6 +148,13 @@ impl Writer {
             (self.head, self.newest_entry) = (head, newest_entry);
         }
         Ok(())
+    }
+
+    /// The time, where it is one to sign with.
+    fn now(&self) -> Result<Timestamp, Stopped> {
+        let now = self.env.now();
+        let is_behind = self.newest_entry.is_some_and(|newest| now.plus(BEHIND_SECS_MAX) < newest);
+        if is_behind { Err(Stopped::ClockBehind) } else { Ok(now) }
     }
 
     /// Reads the site again where another program has changed it.
@@ -174,9 +181,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Logs where the work begins to fail and where it works again.
+    /// Logs where the work begins to fail and where it works again. A damaged row fails its own client alone.
     fn log_change(&mut self, stopped: Option<&Stopped>) {
         match stopped {
+            Some(Stopped::Failure(damaged @ Failure::Damaged { .. })) => {
+                let damaged = damaged.to_string();
+                if self.damaged.as_ref() != Some(&damaged) {
+                    tracing::error!(reason = damaged, "cannot answer the requests that need this row");
+                    self.damaged = Some(damaged);
+                }
+                return;
+            }
             Some(stopped) if !self.failing => {
                 tracing::error!(reason = %stopped, "cannot grant: clients are told to come back")
             }
