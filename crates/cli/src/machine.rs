@@ -19,7 +19,7 @@ pub struct Machine {
     /// The edition that is meant, where there are several.
     #[arg(long, global = true, value_name = "NAME")]
     edition: Option<String>,
-    /// The host to ask, as HOST[:PORT], instead of searching for one.
+    /// The host to ask, as `HOST` or `HOST:PORT`, instead of searching for one.
     #[arg(long, global = true, value_name = "HOST", env = "KEYMUSTER_HOST")]
     host: Option<String>,
     /// Print the result as JSON.

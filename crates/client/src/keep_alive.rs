@@ -37,8 +37,8 @@ struct Phase {
     is_asking: bool,
 }
 
-/// The longest sleep in seconds: clocks may be set, machines suspended, and other processes may change the state.
-const SLEEP_SECS_MAX: u64 = 10 * MINUTE;
+/// The longest sleep in seconds: clocks may be set, machines suspended, and others may change the state meanwhile.
+const SLEEP_SECS_MAX: u64 = MINUTE;
 /// How often the mark is written, in seconds, so that time which passed is known after a crash.
 const MARK_SECS: u64 = HOUR;
 /// How long the first request after the start may be put off, in seconds, where a lease is held.

@@ -242,7 +242,9 @@ fn root_in_a_users_store_follows_no_link_and_gives_files_to_the_user() {
     for name in ["lock", "desk-pro-2026.lock", "desk-pro-2026.state.new"] {
         let _ = fs::remove_file(world.machine.file(name));
         std::os::unix::fs::symlink(&target, world.machine.file(name)).unwrap();
-        let _ = world.client().activate();
+        let client = world.client();
+        let is_refused = client.activate().is_err_and(|error| error.code().name == "state-unwritable");
+        assert_eq!(is_refused, name.ends_with("lock"), "{name}: a lock is not taken elsewhere, an old file is removed");
         let _ = fs::remove_file(world.machine.file(name));
     }
     assert_eq!(fs::read(&target).unwrap(), b"precious");
