@@ -136,12 +136,13 @@ impl Slug {
     }
 }
 
-/// One line of text for people: 1 to 128 bytes of UTF-8, no control characters.
+/// One line of text for people: 1 to 128 bytes of UTF-8, no control characters, and none that break a line or turn the
+/// direction of the text around it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(String);
 
 impl Label {
-    const EXPECTED: &'static str = "one line of 1 to 128 bytes without control characters";
+    const EXPECTED: &'static str = "one line of 1 to 128 bytes without control or direction characters";
 
     /// The text.
     pub fn as_str(&self) -> &str {
@@ -149,8 +150,14 @@ impl Label {
     }
 
     fn is_valid(text: &str) -> bool {
-        !text.is_empty() && text.len() <= 128 && !text.chars().any(char::is_control)
+        !text.is_empty() && text.len() <= 128 && !text.chars().any(|c| c.is_control() || misleads(c))
     }
+}
+
+/// Line and paragraph separators, and the marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm
+/// (UAX 9): in a list or a log, they would make one name look like another.
+fn misleads(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 macro_rules! text {
@@ -208,7 +215,9 @@ mod tests {
             assert!(bad.parse::<Slug>().is_err(), "{bad}");
         }
         assert!("Büro 2026".parse::<Label>().is_ok());
-        assert!("two\nlines".parse::<Label>().is_err());
+        for bad in ["", "two\nlines", "two\u{2028}lines", "evil\u{202e}cod.exe", &"a".repeat(129)] {
+            assert!(bad.parse::<Label>().is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -185,7 +185,9 @@ def many(read, most=None):
 
 
 def is_label(value):
-    return 1 <= len(value.encode()) <= 128 and not any(unicodedata.category(c) == "Cc" for c in value)
+    misleads = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+    return (1 <= len(value.encode()) <= 128 and not misleads.search(value)
+            and not any(unicodedata.category(c) == "Cc" for c in value))
 
 
 def is_setup_key(value):

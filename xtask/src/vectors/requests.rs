@@ -140,6 +140,7 @@ fn bad_clients() -> Vec<Vector> {
         ("label-long", "a name of 129 bytes", with(17, text(&"a".repeat(129)))),
         ("label-lines", "a name of two lines", with(17, text("a\nb"))),
         ("label-escape", "a control character beyond ASCII", with(17, text("a\u{9b}b"))),
+        ("label-direction", "a name that turns the direction of text", with(17, text("a\u{202e}b"))),
         ("short-boot", "a boot id of 7 bytes", with(19, bytes(&[1; 7]))),
         ("weak-key", "the request's own key is of small order", with(4, bytes(&[0; 32]))),
     ]
