@@ -4,10 +4,9 @@
 //! What is held stays valid to its end, whatever a network, a host or an authority says or fails to say.
 //!
 //! ```no_run
-//! use keymuster_client::{Client, Error, Product, State};
+//! use keymuster_client::{Client, Error, Product};
 //!
 //! # fn main() -> Result<(), Error> {
-//! # fn start() {}
 //! # fn ask_for_activation(_: &str) {}
 //! let product = Product::new(
 //!     include_str!("../examples/aurora.trust"),
@@ -16,9 +15,8 @@
 //! )?;
 //! let client = Client::open(product)?;
 //! let _renewal = client.keep_alive();
-//! match client.status().state {
-//!     state if state.may_run() => start(),
-//!     state => ask_for_activation(&state.to_string()),
+//! if !client.status().state.may_run() {
+//!     ask_for_activation(&client.status().state.to_string());
 //! }
 //! # Ok(())
 //! # }

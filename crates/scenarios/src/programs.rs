@@ -31,7 +31,7 @@ fn directory() -> anyhow::Result<PathBuf> {
 
 fn build(package: &str, is_release: bool) -> anyhow::Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--locked", "--bins", "--package", package, "--manifest-path"]);
+    cargo.args(["build", "--locked", "--bins", "--package", package, "--manifest-path"]);
     cargo.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"));
     if is_release {
         cargo.arg("--release");
