@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::estate::{Authority, Host};
+use crate::programs;
 
 pub use acts::show;
 pub use load::load;
@@ -64,20 +65,24 @@ impl Stage {
     }
 
     /// What to try while everything runs.
-    pub fn what_next(&self) -> String {
+    pub fn what_next(&self) -> anyhow::Result<String> {
         let root = self.root.display();
         let host = self.host.address;
-        format!(
+        let edition = acts::VOLUME_EDITION;
+        let program =
+            |name| programs::command(name).map(|command| command.get_program().to_string_lossy().into_owned());
+        let (client, server) = (program("keymuster")?, program("keymuster-host")?);
+        let authority = program("keymuster-authority")?;
+        Ok(format!(
             "\nEverything runs until you press Ctrl-C. In another terminal, for example:\n\n  \
-             cargo run -q -p keymuster-host -- --data-dir {root}/host status\n  \
-             cargo run -q -p keymuster-authority -- --data-dir {root}/authority-aurora key list\n  \
-             cargo run -q -p keymuster -- --store {root}/mine add --trust {root}/aurora.trust --pack {root}/aurora.pack {}\n  \
-             cargo run -q -p keymuster -- --store {root}/mine --host {host} activate\n  \
-             cargo run -q -p keymuster -- --store {root}/mine status\n  \
-             cargo run -q -p keymuster -- inspect {root}/aurora.pack --trust {root}/aurora.trust\n  \
-             cargo run -q -p keymuster -- explain threshold-not-met\n",
-            acts::VOLUME_EDITION,
-        )
+             {server} --data-dir {root}/host status\n  \
+             {authority} --data-dir {root}/authority-aurora key list\n  \
+             {client} --store {root}/mine add --trust {root}/aurora.trust --pack {root}/aurora.pack {edition}\n  \
+             {client} --store {root}/mine --host {host} activate\n  \
+             {client} --store {root}/mine status\n  \
+             {client} inspect {root}/aurora.pack --trust {root}/aurora.trust\n  \
+             {client} explain threshold-not-met\n",
+        ))
     }
 }
 

@@ -54,7 +54,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(stage.what_next().as_bytes()).context("cannot write to standard output")?;
+    stdout.write_all(stage.what_next()?.as_bytes()).context("cannot write to standard output")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         Stop::on_signals()?.asked().await;
