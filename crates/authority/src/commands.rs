@@ -23,7 +23,6 @@ mod key_show;
 mod revocations_list;
 mod serve;
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -174,8 +173,7 @@ impl Cli {
         match printed {
             Ok(()) => ExitCode::from(exit::OK),
             Err(error) => {
-                // Nobody is left to be told if this fails as well.
-                let _ = writeln!(io::stderr(), "error: {error}");
+                exit::tell(&error.to_string(), error.code());
                 ExitCode::from(error.exit_code())
             }
         }

@@ -10,7 +10,7 @@ use keymuster_core::invalid::Invalid;
 use keymuster_core::refusal::Refusal;
 use keymuster_service::Problem;
 use keymuster_service::database::Failure;
-
+use keymuster_service::edge::BindFailure;
 use keymuster_service::exit;
 
 /// Why an act was not done.
@@ -18,7 +18,7 @@ use keymuster_service::exit;
 #[non_exhaustive]
 pub enum Error {
     /// The rules of activation say no.
-    #[error("{}: {_0}", _0.code())]
+    #[error("{0}")]
     Refused(Refusal),
     /// The request does not verify.
     #[error("the request is not accepted: {0}")]
@@ -30,7 +30,7 @@ pub enum Error {
         wait_secs: u64,
     },
     /// The authority lacks something that only the publisher can supply.
-    #[error("{code}: {detail}")]
+    #[error("{detail}")]
     Unable {
         /// The stable code.
         code: &'static Code,
@@ -46,6 +46,9 @@ pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] Failure),
+    /// The server cannot listen.
+    #[error(transparent)]
+    Listen(#[from] BindFailure),
 }
 
 impl Error {
@@ -58,7 +61,20 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Refused(_) | Error::Invalid(_) | Error::TooManyAttempts { .. } | Error::Rule(_) => exit::REFUSED,
-            Error::Unable { .. } | Error::Environment(_) | Error::Database(_) => exit::ENVIRONMENT,
+            Error::Unable { .. } | Error::Environment(_) | Error::Database(_) | Error::Listen(_) => exit::ENVIRONMENT,
+        }
+    }
+
+    /// The stable code by which it is explained on the command line, where there is one.
+    pub fn code(&self) -> Option<&'static Code> {
+        match self {
+            Error::Refused(refusal) => Some(refusal.code()),
+            Error::Invalid(invalid) => Some(invalid.code()),
+            Error::TooManyAttempts { .. } => Some(&codes::RATE_LIMITED),
+            Error::Unable { code, .. } => Some(code),
+            Error::Database(failure) => failure.code(),
+            Error::Listen(failure) => failure.code(),
+            Error::Rule(_) | Error::Environment(_) => None,
         }
     }
 }
@@ -99,8 +115,8 @@ impl From<Error> for Problem {
                 tracing::error!(error = %failure, "the database failed");
                 database_problem(&failure)
             }
-            Error::Rule(detail) | Error::Environment(detail) => {
-                tracing::error!(detail, "a request failed");
+            Error::Rule(_) | Error::Environment(_) | Error::Listen(_) => {
+                tracing::error!(%error, "a request failed");
                 Problem::new(&codes::INTERNAL_FAILURE, "the server's log has the cause")
             }
         }
@@ -130,18 +146,26 @@ mod tests {
     #[test]
     fn every_error_has_its_exit_code_and_its_answer() {
         let unable = || Error::Unable { code: &codes::CATALOGUE_MISSING, detail: "secret place".into() };
-        for (error, exit_code, answer) in [
-            (Error::Refused(Refusal::KeyUnknown), exit::REFUSED, "key-unknown"),
-            (Error::Invalid(Invalid::Signature), exit::REFUSED, "request-invalid"),
-            (Error::Rule("no".into()), exit::REFUSED, "internal-failure"),
-            (Error::TooManyAttempts { wait_secs: 7 }, exit::REFUSED, "rate-limited"),
-            (unable(), exit::ENVIRONMENT, "catalogue-missing"),
-            (Error::Environment("disk".into()), exit::ENVIRONMENT, "internal-failure"),
-            (Error::Database(Failure::Busy), exit::ENVIRONMENT, "host-busy"),
-            (Error::Database(Failure::DiskFull), exit::ENVIRONMENT, "host-read-only"),
-            (Error::Database(Failure::damaged("t", "c", 1, "r")), exit::ENVIRONMENT, "database-damaged"),
+        let newer = || Failure::Newer { found: 2, known: 1 };
+        for (error, exit_code, code, answer) in [
+            (Error::Refused(Refusal::KeyUnknown), exit::REFUSED, "key-unknown", "key-unknown"),
+            (Error::Invalid(Invalid::Signature), exit::REFUSED, "signature-invalid", "request-invalid"),
+            (Error::Rule("no".into()), exit::REFUSED, "", "internal-failure"),
+            (Error::TooManyAttempts { wait_secs: 7 }, exit::REFUSED, "rate-limited", "rate-limited"),
+            (unable(), exit::ENVIRONMENT, "catalogue-missing", "catalogue-missing"),
+            (Error::Environment("disk".into()), exit::ENVIRONMENT, "", "internal-failure"),
+            (Error::Database(Failure::Busy), exit::ENVIRONMENT, "", "host-busy"),
+            (Error::Database(newer()), exit::ENVIRONMENT, "database-newer", "internal-failure"),
+            (Error::Database(Failure::DiskFull), exit::ENVIRONMENT, "host-read-only", "host-read-only"),
+            (
+                Error::Database(Failure::damaged("t", "c", 1, "r")),
+                exit::ENVIRONMENT,
+                "database-damaged",
+                "database-damaged",
+            ),
         ] {
             assert_eq!(error.exit_code(), exit_code, "{error}");
+            assert_eq!(error.code().map_or("", |code| code.name), code, "{error}");
             assert_eq!(Problem::from(error).code().name, answer);
         }
         assert!(!format!("{:?}", Problem::from(unable())).contains("secret place"));

@@ -7,7 +7,8 @@ fn the_readme_shows_the_example_that_is_compiled() {
     let library = include_str!("../src/lib.rs");
     let compiled = library.lines().filter_map(|line| line.strip_prefix("//! ")).filter(|line| !line.starts_with("# "));
     // The example's files lie elsewhere in the library, and long calls stand on several lines there.
-    let squeeze = |text: &str| text.replace("../examples/", "").split_whitespace().collect::<String>().replace(",)", ")");
+    let squeeze =
+        |text: &str| text.replace("../examples/", "").split_whitespace().collect::<String>().replace(",)", ")");
     let compiled = squeeze(&compiled.collect::<Vec<_>>().join("\n"));
     assert!(compiled.contains(&squeeze(shown)), "the README shows\n{shown}");
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rustix::fs::Access;
 
 use crate::files::{directory_of, sync_directory};
 pub use checkpoint::Checkpointer;
@@ -30,6 +31,8 @@ const WAL_KEPT_BYTES: u32 = WAL_PAGES_MAX * 4096;
 /// The database is private: a directory that is created gets mode 0700, and the file 0600.
 pub fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Failure> {
     create_private(path).map_err(|source| Failure::io("create", path, source))?;
+    // SQLite would be content to read a file that cannot be written, until the first write.
+    check_access(path, Access::WRITE_OK, "write")?;
     let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
@@ -47,7 +50,7 @@ pub fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Failure> {
 /// Opens the existing database at `path` for reading, whatever its version.
 pub fn open_read_only(path: &Path) -> Result<Connection, Failure> {
     // SQLite says "unable to open database file" to everything, and the system says why.
-    std::fs::File::open(path).map_err(|source| Failure::io("open", path, source))?;
+    check_access(path, Access::READ_OK, "open")?;
     let db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.pragma_update(None, "query_only", true)?;
     Ok(db)
@@ -59,6 +62,11 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Failure> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.pragma_update(None, "trusted_schema", false)?;
     Ok(db)
+}
+
+/// Asks the system without opening the file: closing it again would take SQLite's locks from this whole process.
+fn check_access(path: &Path, access: Access, verb: &'static str) -> Result<(), Failure> {
+    rustix::fs::access(path, access).map_err(|error| Failure::io(verb, path, error.into()))
 }
 
 /// SQLite would create the file readable by others; the log beside it takes over the mode of the file.

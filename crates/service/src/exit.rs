@@ -1,13 +1,17 @@
 //! How a command of a server ends: exit codes, and errors that tell people what to do.
 
+use std::error::Error;
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use keymuster_core::codes::Code;
+use keymuster_core::codes::{Code, CodeKind};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::key::KeyError;
 use keymuster_core::refusal::Refusal;
+
+use crate::database::Failure;
+use crate::edge::BindFailure;
 
 /// Everything was done.
 pub const OK: u8 = 0;
@@ -33,39 +37,111 @@ impl fmt::Display for Coded {
     }
 }
 
-impl std::error::Error for Coded {}
+impl Error for Coded {}
 
 /// Tells on standard error what went wrong and what to do, and returns the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     let (code, exit) = classify(error);
-    let mut stderr = std::io::stderr().lock();
-    // Where standard error is gone, the exit code has to do.
-    let _ = match code {
-        Some(code) => writeln!(stderr, "error: {error:#} ({code})")
-            .and_then(|()| writeln!(stderr, "  what to do: {}", code.remedy)),
-        None => writeln!(stderr, "error: {error:#}"),
-    };
+    tell(&sentence(error), code);
     ExitCode::from(exit)
 }
 
+/// Tells on standard error what went wrong, by which code it is explained, and what to do.
+pub fn tell(what: &str, code: Option<&Code>) {
+    let mut stderr = std::io::stderr().lock();
+    // Where standard error is gone, the exit code has to do.
+    let _ = match code {
+        Some(code) => writeln!(stderr, "error: {what} ({code})\n  what to do: {}", code.remedy),
+        None => writeln!(stderr, "error: {what}"),
+    };
+}
+
+/// An error and its causes; those of them that repeat their own cause do not make it be said twice.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, part| match text.as_str() {
+        "" => part,
+        said if said.contains(&part) => text,
+        said => format!("{said}: {part}"),
+    })
+}
+
 fn classify(error: &anyhow::Error) -> (Option<&'static Code>, u8) {
-    for cause in error.chain() {
-        if let Some(refusal) = cause.downcast_ref::<Refusal>() {
-            return (Some(refusal.code()), REFUSED);
-        }
-        if let Some(invalid) = cause.downcast_ref::<Invalid>() {
-            return (Some(invalid.code()), REFUSED);
-        }
-        if let Some(key) = cause.downcast_ref::<KeyError>() {
-            return (Some(key.code()), REFUSED);
-        }
-        if let Some(coded) = cause.downcast_ref::<Coded>() {
-            let exit = match coded.code.kind {
-                keymuster_core::codes::CodeKind::Refusal => REFUSED,
-                keymuster_core::codes::CodeKind::Failure => ENVIRONMENT,
-            };
-            return (Some(coded.code), exit);
+    error.chain().find_map(classify_one).unwrap_or((None, ENVIRONMENT))
+}
+
+fn classify_one(cause: &(dyn Error + 'static)) -> Option<(Option<&'static Code>, u8)> {
+    if let Some(refusal) = cause.downcast_ref::<Refusal>() {
+        return Some((Some(refusal.code()), REFUSED));
+    }
+    if let Some(invalid) = cause.downcast_ref::<Invalid>() {
+        return Some((Some(invalid.code()), REFUSED));
+    }
+    if let Some(key) = cause.downcast_ref::<KeyError>() {
+        return Some((Some(key.code()), REFUSED));
+    }
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return Some((failure.code(), ENVIRONMENT));
+    }
+    if let Some(failure) = cause.downcast_ref::<BindFailure>() {
+        return Some((failure.code(), ENVIRONMENT));
+    }
+    let Coded { code, .. } = cause.downcast_ref::<Coded>()?;
+    let exit = if code.kind == CodeKind::Refusal { REFUSED } else { ENVIRONMENT };
+    Some((Some(code), exit))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use anyhow::{Context as _, anyhow};
+    use keymuster_core::codes;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let io = || io::Error::new(io::ErrorKind::NotFound, "no such file");
+        let failure = || Failure::Io { verb: "open", path: "host.db".into(), source: io() };
+        for (error, expected) in [
+            (anyhow!("no"), "no"),
+            (anyhow!(io()), "no such file"),
+            (anyhow!(io()).context("cannot read x"), "cannot read x: no such file"),
+            (anyhow!(failure()), "cannot open the database host.db: no such file"),
+            (anyhow!(failure()).context("no host"), "no host: cannot open the database host.db: no such file"),
+        ] {
+            assert_eq!(sentence(&error), expected);
         }
     }
-    (None, ENVIRONMENT)
+
+    #[tokio::test]
+    async fn errors_are_known_by_their_codes_and_exit_codes() {
+        let io = |kind| Failure::Io { verb: "write", path: "host.db".into(), source: io::Error::from(kind) };
+        let taken = crate::edge::bind(([127, 0, 0, 1], 0).into(), "--listen").await.unwrap();
+        let in_use = crate::edge::bind(taken.local_addr().unwrap(), "--listen").await.unwrap_err();
+        let not_ours = crate::edge::bind(([192, 0, 2, 1], 0).into(), "--listen").await.unwrap_err();
+        let coded = |code| Coded { code, detail: "so it is".into() };
+        for (error, code, exit) in [
+            (anyhow!("no"), None, ENVIRONMENT),
+            (anyhow!(Refusal::KeyUnknown), Some(&codes::KEY_UNKNOWN), REFUSED),
+            (anyhow!(Invalid::Signature), Some(&codes::SIGNATURE_INVALID), REFUSED),
+            (anyhow!(KeyError::TooLong), Some(&codes::KEY_WRONG_LENGTH), REFUSED),
+            (anyhow!(coded(&codes::HOST_REVOKED)), Some(&codes::HOST_REVOKED), REFUSED),
+            (anyhow!(coded(&codes::ISSUER_EXPIRED)), Some(&codes::ISSUER_EXPIRED), ENVIRONMENT),
+            (anyhow!(Failure::DiskFull), Some(&codes::HOST_READ_ONLY), ENVIRONMENT),
+            (anyhow!(Failure::Newer { found: 2, known: 1 }), Some(&codes::DATABASE_NEWER), ENVIRONMENT),
+            (anyhow!(Failure::damaged("t", "c", 1, "r")), Some(&codes::DATABASE_DAMAGED), ENVIRONMENT),
+            (anyhow!(Failure::Corrupt(rusqlite::Error::InvalidQuery)), Some(&codes::DATABASE_DAMAGED), ENVIRONMENT),
+            (anyhow!(Failure::Busy), None, ENVIRONMENT),
+            (anyhow!(io(io::ErrorKind::PermissionDenied)), Some(&codes::STORE_UNWRITABLE), ENVIRONMENT),
+            (anyhow!(io(io::ErrorKind::ReadOnlyFilesystem)), Some(&codes::STORE_UNWRITABLE), ENVIRONMENT),
+            (anyhow!(io(io::ErrorKind::NotFound)), None, ENVIRONMENT),
+            (anyhow!(in_use), Some(&codes::ADDRESS_IN_USE), ENVIRONMENT),
+            (anyhow!(not_ours), None, ENVIRONMENT),
+        ] {
+            assert_eq!(classify(&error), (code, exit), "{error:?}");
+            let error = Err::<(), _>(error).context("cannot start").unwrap_err();
+            assert_eq!(classify(&error), (code, exit), "beneath a context: {error:?}");
+        }
+    }
 }

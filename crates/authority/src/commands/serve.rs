@@ -7,10 +7,10 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
 use clap::Args;
+use keymuster_service::Stop;
 use keymuster_service::database::Checkpointer;
 use keymuster_service::edge::{self, Limits};
 use keymuster_service::logs::{self, LogFormat};
-use keymuster_service::{Stop, edge::BindFailure};
 use serde_json::json;
 
 use super::Site;
@@ -44,8 +44,7 @@ impl Options {
 
     async fn serve(&self, app: std::sync::Arc<App>) -> Result<(), Error> {
         let stop = Stop::on_signals().map_err(|error| Error::Environment(format!("cannot take signals: {error}")))?;
-        let listener = edge::bind(self.listen, "--listen").await;
-        let listener = listener.map_err(|error: BindFailure| Error::Environment(error.to_string()))?;
+        let listener = edge::bind(self.listen, "--listen").await?;
         let addr = listener.local_addr().unwrap_or(self.listen);
         announce(addr).map_err(|error| Error::Environment(format!("cannot print the address: {error}")))?;
         tracing::info!(%addr, "serving");

@@ -249,8 +249,9 @@ impl Door<'_> {
                     return Ok(Bundle::parse_file(&fs::read(&out).unwrap()).unwrap());
                 }
                 assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
-                let message = run.stderr.trim_end().strip_prefix("error: KM-").unwrap();
-                let (code, detail) = message.split_once(' ').unwrap().1.split_once(": ").unwrap();
+                let message = run.stderr.lines().next().unwrap().strip_prefix("error: ").unwrap();
+                let (detail, code) = message.strip_suffix(')').unwrap().rsplit_once(" (KM-").unwrap();
+                let (_, code) = code.split_once(' ').unwrap();
                 Err(Refused { code: code.to_owned(), detail: detail.to_owned() })
             }
         }

@@ -54,7 +54,7 @@ fn an_activation_that_has_ended_is_counted_again() {
             let expires = activation(&site, &bundle, &request).expires.unwrap();
             expires.secs_since(caller.now).div_ceil(DAY)
         });
-        outcomes.push((day, activated.map_err(|error| error.to_string())));
+        outcomes.push((day, activated.map_err(|error| format!("{}: {error}", error.code().unwrap()))));
     }
     let exhausted = "KM-303 mak-exhausted: 2 of 2 activations of this key are used".to_owned();
     assert_eq!(outcomes, [(0, Ok(30)), (29, Ok(1)), (31, Ok(30)), (60, Ok(1)), (62, Err(exhausted))]);

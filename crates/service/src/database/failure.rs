@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use keymuster_core::codes::{self, Code};
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
@@ -66,6 +67,21 @@ impl Failure {
         reason: impl Into<String>,
     ) -> Failure {
         Failure::Damaged { table: table.into(), column: column.into(), row: row.to_string(), reason: reason.into() }
+    }
+
+    /// The stable code by which it is explained, where there is one.
+    pub fn code(&self) -> Option<&'static Code> {
+        match self {
+            Failure::DiskFull => Some(&codes::HOST_READ_ONLY),
+            Failure::Damaged { .. } | Failure::Corrupt(_) => Some(&codes::DATABASE_DAMAGED),
+            Failure::Newer { .. } => Some(&codes::DATABASE_NEWER),
+            Failure::Io { source, .. } => {
+                use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+                let is_unwritable = matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem);
+                is_unwritable.then_some(&codes::STORE_UNWRITABLE)
+            }
+            Failure::Busy | Failure::Sqlite(_) => None,
+        }
     }
 
     pub(super) fn io(verb: &'static str, path: &Path, source: io::Error) -> Failure {

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use keymuster_core::codes::{self, Code};
 use tokio::net::{TcpListener, TcpSocket};
 
 /// Connections that the kernel completes and keeps until they are accepted; it cuts this to `net.core.somaxconn`.
@@ -15,6 +16,13 @@ pub struct BindFailure {
     addr: SocketAddr,
     advice: String,
     source: io::Error,
+}
+
+impl BindFailure {
+    /// The stable code by which it is explained, where there is one.
+    pub fn code(&self) -> Option<&'static Code> {
+        (self.source.kind() == io::ErrorKind::AddrInUse).then_some(&codes::ADDRESS_IN_USE)
+    }
 }
 
 /// Listens on `addr`; `option` names the setting that an administrator changes to have another address.
