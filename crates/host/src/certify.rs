@@ -1,5 +1,6 @@
 //! Getting an entitlement: a signed request to the publisher's authority, over HTTP or by file, and its answer.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -16,6 +17,7 @@ use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
 use keymuster_service::exit::Coded;
 use rusqlite::Transaction;
+use ureq::http::Uri;
 
 use crate::site::{Home, Publisher, has_newest_revocations, ledger_head};
 use crate::store::{self, audit, entitlement::Asked};
@@ -134,7 +136,8 @@ fn take_pack(tx: &Transaction<'_>, held: &Publisher, chain: &Chain<'_>, answer: 
 pub fn send(url: &str, request: &[u8]) -> anyhow::Result<Bundle> {
     check_secrecy(url)?;
     let config = ureq::Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).http_status_as_error(false);
-    let agent: ureq::Agent = config.max_redirects(0).build().into();
+    // The request goes where its secrecy was checked, or nowhere.
+    let agent: ureq::Agent = config.proxy(None).max_redirects(0).build().into();
     let target = format!("{}/v1/certify", url.trim_end_matches('/'));
     let sent = agent.post(&target).header("content-type", "application/cose").send(request);
     let mut response = sent.map_err(|error| Coded {
@@ -152,9 +155,9 @@ pub fn send(url: &str, request: &[u8]) -> anyhow::Result<Bundle> {
 
 /// A host key would be readable on the way, except on this machine itself.
 fn check_secrecy(url: &str) -> Result<(), Coded> {
-    let rest = url.strip_prefix("http://");
-    let host = rest.map(|rest| rest.rsplit_once(':').map_or(rest, |(host, _)| host).trim_matches(['[', ']']));
-    let is_local = |host: &str| host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let uri = url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
+    let host = uri.as_ref().and_then(Uri::host).map(|host| host.trim_matches(['[', ']']));
+    let is_local = |host: &str| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
     if host.is_some_and(is_local) {
         return Ok(());
     }
@@ -171,4 +174,29 @@ fn problem(body: &[u8]) -> Option<Coded> {
     let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
     let code = codes::find(problem.get("code")?.as_str()?)?;
     Some(Coded { code, detail: problem.get("detail")?.as_str()?.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_key_goes_to_this_machine_alone() {
+        for url in ["http://127.0.0.1:1690", "http://127.0.0.1/", "http://localhost:1690/", "http://[::1]:1690"] {
+            assert!(check_secrecy(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://192.0.2.1:1690",
+            "http://authority.example",
+            "http://127.0.0.1.example:1690",
+            "http://localhost:1690@authority.example",
+            "http://localhost:x@192.0.2.1/",
+            "https://127.0.0.1:1690",
+            "ftp://127.0.0.1",
+            "127.0.0.1:1690",
+            "",
+        ] {
+            assert_eq!(check_secrecy(url).unwrap_err().code, &codes::SECRET_OVER_PLAIN_HTTP, "{url}");
+        }
+    }
 }
