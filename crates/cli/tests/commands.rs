@@ -142,7 +142,7 @@ fn exit_codes_and_messages() {
         assert!(!shown.contains(&mak.reveal()), "{arguments} shows the MAK");
     }
     place.check_with_input("install-key", mak.reveal().as_bytes(), 0, &["by the MAK that ends in"]);
-    place.check("activate", 3, &[], &["asking the publisher's authority", "no usable address (KM-501"]);
+    place.check("activate", 3, &[], &["asking the publisher's authority", "no usable address (KM-513"]);
 }
 
 #[test]

@@ -112,6 +112,13 @@ pub enum Error {
     },
     /// The publisher has no authority on line, or its URL cannot be read. Carry a request file.
     AuthorityUnknown,
+    /// The authority did not answer. It is asked again later, with the same request; or carry a request file.
+    AuthorityUnreachable {
+        /// Its address.
+        authority: String,
+        /// What happened.
+        why: String,
+    },
     /// No request waits for this answer: it was answered before, or it is older than 30 days. Make a new request file.
     NoRequestWaits,
     /// There is no lease that could be released.
@@ -179,7 +186,8 @@ impl Error {
             Error::KeyRefused(refusal) => refusal.code(),
             Error::KeyNeeded { .. } => &codes::EXPIRED,
             Error::Refused(refused) => refused.code(),
-            Error::HostNotFound { .. } | Error::AuthorityUnknown => &codes::HOST_NOT_FOUND,
+            Error::HostNotFound { .. } => &codes::HOST_NOT_FOUND,
+            Error::AuthorityUnknown | Error::AuthorityUnreachable { .. } => &codes::AUTHORITY_UNREACHABLE,
             Error::ConnectionRefused { .. } => &codes::CONNECTION_REFUSED,
             Error::HostUnreachable { .. } => &codes::HOST_UNREACHABLE,
             Error::NotAKeymusterHost { .. } => &codes::NOT_A_KEYMUSTER_HOST,
@@ -240,6 +248,9 @@ impl fmt::Display for Error {
                 write!(f, "the MAK was not sent to {authority}: this program would send it unencrypted")
             }
             Error::AuthorityUnknown => f.write_str("the publisher's authority has no usable address"),
+            Error::AuthorityUnreachable { authority, why } => {
+                write!(f, "the authority at {authority} did not answer: {why}")
+            }
             Error::NoRequestWaits => f.write_str("no request of this client waits for an answer"),
             Error::NothingToRelease => f.write_str("no lease is held that could be released"),
             Error::StateUnwritable { path, why } => write!(f, "cannot use {}: {why}", path.display()),

@@ -36,13 +36,12 @@ pub(crate) struct Route<'a> {
 const HTTP_PORT: u16 = 80;
 
 /// Refusals that speak for one host alone: another may serve what this one does not.
-static OF_THIS_HOST: [&Code; 6] = [
+static OF_THIS_HOST: [&Code; 5] = [
     &codes::PUBLISHER_UNKNOWN,
     &codes::EDITION_UNKNOWN,
     &codes::EDITION_NOT_COVERED,
     &codes::ENTITLEMENT_EXPIRED,
     &codes::HOST_NOT_ACTIVATED,
-    &codes::HOST_QUARANTINED,
 ];
 
 impl<'a> Route<'a> {
@@ -86,7 +85,10 @@ impl<'a> Route<'a> {
 
     /// Asks one host, and notes what came of it.
     fn ask(&mut self, candidate: &Candidate, open: &mut Open) -> Result<Outcome, Error> {
-        let result = self.ask_any(candidate, open);
+        let result = self.ask_any(candidate, open).map_err(|error| match self.act {
+            Act::Mak => of_authority(error),
+            _ => error,
+        });
         let outcome = match &result {
             Ok(_) => "answered".into(),
             Err(error) => format!("{error} ({})", error.code()),
@@ -156,6 +158,16 @@ impl<'a> Route<'a> {
         let address = host.and_then(|host| HostAddress::parse(host, HTTP_PORT)).ok_or(Error::AuthorityUnknown)?;
         Ok(Candidate::by_hand(address))
     }
+}
+
+/// What keeps a client from the authority is mended elsewhere than what keeps it from a host.
+fn of_authority(error: Error) -> Error {
+    let (authority, why) = match error {
+        Error::HostUnreachable { host, why } => (host, why),
+        Error::ConnectionRefused { host } => (host, "nothing listens there".into()),
+        other => return other,
+    };
+    Error::AuthorityUnreachable { authority, why }
 }
 
 /// Whether no other host is asked after this.

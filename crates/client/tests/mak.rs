@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::net::TcpListener;
 
 use keymuster_client::{Client, Error, Settings, Way};
 use keymuster_core::bundle::Bundle;
@@ -79,12 +80,30 @@ fn a_mak_never_leaves_the_machine_unencrypted() {
         ("http://192.0.2.1:1690", "secret-over-plain-http"),
         ("http://[2001:db8::1]:1690", "secret-over-plain-http"),
         ("https://authority.example", "secret-over-plain-http"),
-        ("ftp://authority.example", "host-not-found"),
-        ("http://user@authority.example", "host-not-found"),
+        ("ftp://authority.example", "authority-unreachable"),
+        ("http://user@authority.example", "authority-unreachable"),
     ] {
         let client = open(&machine, authority);
         client.install_key(&mak()).unwrap();
         assert_eq!(client.activate().unwrap_err().code().name, expected, "{authority}");
+    }
+}
+
+#[test]
+fn an_authority_that_does_not_answer_is_no_host_that_does_not() {
+    let machine = Machine::new();
+    let silent = Host::start(|_| Reaction::Close);
+    // The listener is gone as soon as its address is known.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (address, why) in
+        [(silent.address.to_string(), "did not answer: "), (closed.to_string(), "did not answer: nothing listens")]
+    {
+        let client = open(&machine, &format!("http://{address}"));
+        client.install_key(&mak()).unwrap();
+        let error = client.activate().unwrap_err();
+        assert_eq!(error.code().name, "authority-unreachable");
+        assert!(error.to_string().starts_with(&format!("the authority at {address} {why}")), "{error}");
+        assert!(client.status().trail[0].outcome.contains("KM-513"), "{:?}", client.status().trail);
     }
 }
 

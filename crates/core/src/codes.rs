@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     /// What a text may tell people to run; an option may follow.
-    const COMMANDS: [&str; 9] = [
+    const COMMANDS: [&str; 11] = [
         "keymuster status",
         "keymuster inspect FILE",
         "keymuster explain CODE",
@@ -217,6 +217,8 @@ mod tests {
         "keymuster-host activate",
         "keymuster-host activate --request FILE",
         "keymuster-host activate --response FILE",
+        "keymuster-host activate --authority URL",
+        "keymuster activate --request FILE",
         "keymuster-authority catalogue",
     ];
 

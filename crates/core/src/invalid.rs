@@ -29,11 +29,6 @@ pub enum Invalid {
     Signature,
     /// No key of the chain has the name that the document gives as its signer.
     SignerUnknown,
-    /// Made in the future, as seen by the verifier's clock.
-    NotYetValid {
-        /// When it begins to hold.
-        from: Timestamp,
-    },
     /// Its end has passed.
     Expired {
         /// When it ended.
@@ -70,7 +65,6 @@ impl Invalid {
             Invalid::WrongType { .. } => &codes::DOCUMENT_WRONG_TYPE,
             Invalid::Signature => &codes::SIGNATURE_INVALID,
             Invalid::SignerUnknown => &codes::SIGNER_UNKNOWN,
-            Invalid::NotYetValid { .. } => &codes::NOT_YET_VALID,
             Invalid::Expired { .. } => &codes::EXPIRED,
             Invalid::BeyondLimits(_) => &codes::BEYOND_LIMITS,
             Invalid::Revoked => &codes::REVOKED,
@@ -92,7 +86,6 @@ impl fmt::Display for Invalid {
             Invalid::TooLarge { found, limit } => write!(f, "{found} bytes are more than the {limit} allowed"),
             Invalid::Malformed(why) => write!(f, "not a well-formed document: {why}"),
             Invalid::WrongType { expected, found } => write!(f, "expected {expected:?}, found {found:?}"),
-            Invalid::NotYetValid { from } => write!(f, "not valid before {from}"),
             Invalid::Expired { at } => write!(f, "expired at {at}"),
             Invalid::BeyondLimits(what) => write!(f, "{what} is beyond what its issuer may grant"),
             other => f.write_str(other.code().sentence),

@@ -244,7 +244,6 @@ fn every_reason_against_a_document_has_its_code_and_sentence() {
             "document-wrong-type",
             r#"expected "keymuster-lease+cose", found "x""#,
         ),
-        (Invalid::NotYetValid { from: AT }, "not-yet-valid", "not valid before 2027-01-15T08:00:00Z"),
         (Invalid::Expired { at: AT }, "expired", "expired at 2027-01-15T08:00:00Z"),
         (Invalid::BeyondLimits("the pool"), "beyond-limits", "the pool is beyond what its issuer may grant"),
     ] {

@@ -141,7 +141,7 @@ pub fn send(url: &str, request: &[u8]) -> anyhow::Result<Bundle> {
     let target = format!("{}/v1/certify", url.trim_end_matches('/'));
     let sent = agent.post(&target).header("content-type", "application/cose").send(request);
     let mut response = sent.map_err(|error| Coded {
-        code: &codes::HOST_UNREACHABLE,
+        code: &codes::AUTHORITY_UNREACHABLE,
         detail: format!("the authority at {url} does not answer: {error}"),
     })?;
     let status = response.status();

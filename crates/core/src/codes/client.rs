@@ -119,4 +119,18 @@ codes! {
         check: "run `keymuster-host status` on the host and look at the last errors in its log",
         remedy: "mend the server by its own code; the client asks again by itself and keeps its lease meanwhile",
     }
+
+    AUTHORITY_UNREACHABLE: 513 "authority-unreachable" Failure 0 {
+        sentence: "the publisher's authority did not answer",
+        cause: "the authority is not running, or listens on another port than 1690",
+        cause: "the trust file names a wrong address of the authority, or none",
+        cause: "a firewall or a missing route keeps this machine from the authority",
+        cause: "this machine has no way out of its network, which many have not on purpose",
+        check: "read in the message which address was asked, and what came instead of an answer",
+        check: "run `keymuster inspect FILE` on the trust file: it names the authority's address",
+        check: "ask `/livez` at that address from another machine: a running authority answers `ok`",
+        remedy: "start the authority, or correct its address with `keymuster-host activate --authority URL`; without a \
+                 connection make a request file with `keymuster-host activate --request FILE` or \
+                 `keymuster activate --request FILE`, and take the answer with `--response FILE`",
+    }
 }

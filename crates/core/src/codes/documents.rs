@@ -49,15 +49,6 @@ codes! {
         remedy: "use a document of the right authority, or a product that knows the publisher's current root",
     }
 
-    NOT_YET_VALID: 606 "not-yet-valid" Failure 0 {
-        sentence: "the document's time of validity has not begun",
-        cause: "the clock of this machine is behind",
-        cause: "the clock of the signer was ahead when it signed",
-        check: "run `keymuster inspect FILE`: it shows from when the document is valid",
-        check: "compare this machine's time with a clock that you trust, in UTC",
-        remedy: "synchronise the clock that is wrong; if the signer's was, ask for a new document",
-    }
-
     EXPIRED: 607 "expired" Failure 0 {
         sentence: "the document's time of validity is over",
         cause: "the document was used later than it was meant to be, for example an answer file that lay about",

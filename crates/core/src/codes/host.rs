@@ -186,15 +186,4 @@ codes! {
         remedy: "enter the setup key on the client to be activated by a host, or a MAK to be activated by the \
                  authority",
     }
-
-    HOST_QUARANTINED: 218 "host-quarantined" Refusal 503 {
-        sentence: "the host gives out no new seats for a while, because its database is older than leases that it \
-                 granted",
-        cause: "the host's database was restored from a backup",
-        cause: "the host's virtual machine was reset to a snapshot",
-        cause: "two copies of the host run with one identity",
-        check: "run `keymuster-host status`: it shows what was noticed and when the quarantine ends",
-        check: "ask DNS for `_keymuster._tcp.<domain>` and make sure that only one copy of the host runs",
-        remedy: "stop the second copy if there is one, and wait: it ends by itself once every older seat has ended",
-    }
 }

@@ -163,32 +163,4 @@ codes! {
         check: "find out whether the address is that of a gateway or a single machine",
         remedy: "wait for the time in `Retry-After`; stop the script or machine that asks without pause",
     }
-
-    SIGN_IN_REQUIRED: 418 "sign-in-required" Refusal 401 {
-        sentence: "the administration asks who you are, and the request does not say so in a valid way",
-        cause: "nobody has signed in, or the session has ended after a pause",
-        cause: "the token of a script is missing, mistyped, expired or withdrawn",
-        check: "sign in to the console with the same account",
-        check: "look in the console whether the token still exists",
-        remedy: "sign in again, or give the script a valid token",
-    }
-
-    NOT_PERMITTED: 419 "not-permitted" Refusal 403 {
-        sentence: "the account or token may not do this",
-        cause: "the account may look but not change, or has no right to this part",
-        cause: "a token was made for one purpose and is used for another",
-        check: "look in the console which rights the account or token has",
-        remedy: "ask an administrator of this server to do it, or to grant the right",
-    }
-
-    ORIGIN_REFUSED: 420 "origin-refused" Refusal 403 {
-        sentence: "the request came from another web site or under a name that the console does not go by",
-        cause: "the console was opened under a name or address that is not configured for it",
-        cause: "a reverse proxy passes on another host name than the one in the browser",
-        cause: "another web site tried to act in your name",
-        check: "compare the address in the browser with the one that the console is configured for, by default on \
-                 port 1689",
-        check: "look in the server's log for the host name and origin that the request carried",
-        remedy: "open the console under its configured name, or configure the name that you use",
-    }
 }
