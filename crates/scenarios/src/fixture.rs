@@ -142,12 +142,7 @@ impl Publisher {
         let now = env.now();
         let mut home = Home::open(data_dir, &env)?;
         let key = self.key(KeyKind::Host, 1);
-        let entitlement = self.entitlement(&home, &key, now);
-        let answer = Bundle {
-            entitlement: Some(entitlement.bytes().to_vec().into()),
-            issuers: Some(vec![self.issuer_certificate(now).bytes().to_vec().into()]),
-            ..Bundle::default()
-        };
+        let answer = self.answer(&home, &key, EntitlementId::from_bytes([3; 16]), now);
         let tx = home.db.transaction()?;
         store::publisher::add(&tx, &self.trust.publisher, &self.trust.to_string(), &self.pack(now).to_bytes(), now)?;
         store::host_key::add(&tx, 1, &key, now)?;
@@ -159,7 +154,28 @@ impl Publisher {
         Home::open(data_dir, &env)
     }
 
-    fn entitlement(&self, home: &Home, key: &ProductKey, now: Timestamp) -> Signed<Entitlement> {
+    /// Gives the host another entitlement in place of the one it has, while it runs.
+    pub fn renew_entitlement(&self, data_dir: &Path) -> anyhow::Result<EntitlementId> {
+        let env = Env::system();
+        let mut home = Home::open(data_dir, &env)?;
+        let key = self.key(KeyKind::Host, 1);
+        let id = EntitlementId::from_bytes(env.random());
+        let answer = self.answer(&home, &key, id, env.now());
+        let tx = home.db.transaction()?;
+        store::entitlement::set_answer(&tx, 1, key.id(), &answer.to_bytes())?;
+        tx.commit()?;
+        Ok(id)
+    }
+
+    fn answer(&self, home: &Home, key: &ProductKey, id: EntitlementId, now: Timestamp) -> Bundle {
+        Bundle {
+            entitlement: Some(self.entitlement(home, key, id, now).bytes().to_vec().into()),
+            issuers: Some(vec![self.issuer_certificate(now).bytes().to_vec().into()]),
+            ..Bundle::default()
+        }
+    }
+
+    fn entitlement(&self, home: &Home, key: &ProductKey, id: EntitlementId, now: Timestamp) -> Signed<Entitlement> {
         let cover = keymuster_core::entitlement::Cover { group: 1, family: 1, rank: 0, generation: 1, threshold: None };
         let pool = Pool {
             id: "pool".parse().expect("a slug"),
@@ -172,7 +188,7 @@ impl Publisher {
         let issued = now.min(stop_at.minus(HOUR));
         let body = Entitlement {
             publisher: self.trust.publisher.clone(),
-            id: EntitlementId::from_bytes([3; 16]),
+            id,
             host: home.site.host,
             host_key: home.key.public(),
             customer: "customer".parse().expect("a slug"),

@@ -119,6 +119,22 @@ fn one_request_sent_many_times_at_once_is_one_entry_of_the_ledger() {
     }
 }
 
+#[test]
+fn a_repeat_after_the_entitlement_was_renewed_is_granted_on_the_new_one() {
+    let place = Place::new(Publisher::new(1, 1));
+    let host = place.start();
+    let mut machine = Machine::new(&Env::system());
+    let request = place.request(&mut machine, Act::Activate, VOLUME_EDITION);
+    let (_, first) = place.verify(&host.activate(&request), &request);
+    let renewed = place.publisher.renew_entitlement(&place.data_dir).unwrap();
+    assert_ne!(first.id, renewed);
+    let repeat = host.activate(&request);
+    let (lease, entitlement) = place.verify(&repeat, &request);
+    assert_eq!((lease.entitlement, entitlement.id, lease.position.sequence), (renewed, renewed, 2));
+    same(&host.activate(&request), &repeat, "once more");
+    assert_eq!(place.ledger().len(), 2);
+}
+
 // Refusals.
 
 /// A change to a proper request, and what the host says to it: `None` where it grants.

@@ -97,7 +97,11 @@ impl<'a> Batch<'a> {
         let known = rows.first().map(|row| Known { client_key: row.client_key, last: own.map(|own| own.last) });
         match grant::admit(&desk, request, known.as_ref(), self.now) {
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
-            Ok(Admission::Repeat { sequence }) => return self.repeat(case, sequence),
+            Ok(Admission::Repeat { sequence }) => {
+                if let Some(outcome) = self.repeat(case, sequence)? {
+                    return Ok(outcome);
+                }
+            }
             Ok(Admission::New) => {}
         }
         if request.act == Act::Release {
@@ -237,21 +241,20 @@ impl<'a> Batch<'a> {
         Ok(Outcome::Released)
     }
 
-    /// Answers a request once more. One that asks for something else under the same id is not the same request.
-    fn repeat(&self, case: &Case<'_>, sequence: u64) -> Result<Outcome, Failure> {
+    /// Answers a request once more. One that asks for something else under the same id is not the same request; one whose
+    /// lease stands on an entitlement that was replaced or revoked meanwhile is decided anew.
+    fn repeat(&self, case: &Case<'_>, sequence: u64) -> Result<Option<Outcome>, Failure> {
         let Case { publisher, request, .. } = case;
         let missing = || Failure::damaged("client", "answered_by", sequence, "the ledger has no such entry");
         let entry = ledger::entry(self.tx, sequence)?.ok_or_else(missing)?;
         match (entry.kind, request.act) {
             (ledger::Kind::Lease, Act::Activate) => {}
-            (ledger::Kind::Release, Act::Release) => return Ok(Outcome::Released),
-            _ => return Ok(Outcome::Refused(Refusal::RequestConflict)),
+            (ledger::Kind::Release, Act::Release) => return Ok(Some(Outcome::Released)),
+            _ => return Ok(Some(Outcome::Refused(Refusal::RequestConflict))),
         }
         let lease = read_lease(&entry, sequence)?;
-        Ok(match publisher.granted(lease.entitlement) {
-            Some(granted) => Outcome::Lease { payload: entry.payload, enclosure: granted.enclosure.clone() },
-            None => Outcome::Refused(Refusal::HostNotActivated { publisher: publisher.trust.publisher.clone() }),
-        })
+        let granted = publisher.granted(lease.entitlement);
+        Ok(granted.map(|granted| Outcome::Lease { payload: entry.payload, enclosure: granted.enclosure.clone() }))
     }
 
     fn stored_lease(&self, sequence: u64) -> Result<Option<Lease>, Failure> {
