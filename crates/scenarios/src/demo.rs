@@ -15,8 +15,10 @@ use crate::programs;
 pub use acts::show;
 pub use load::load;
 
-const AURORA: &str = include_str!("../catalogues/aurora.toml");
-const BOREALIS: &str = include_str!("../catalogues/borealis.toml");
+/// The catalogue of the larger publisher.
+pub const AURORA: &str = include_str!("../catalogues/aurora.toml");
+/// The catalogue of the smaller publisher.
+pub const BOREALIS: &str = include_str!("../catalogues/borealis.toml");
 
 /// Seats in the demonstration's pool.
 const SEATS: usize = 5;
@@ -43,7 +45,7 @@ impl Stage {
         let borealis = authority(root, "borealis", "Borealis Instruments", BOREALIS)?;
 
         heading("A customer installs the host, and the publishers' host keys on it")?;
-        let mut host = Host::new(root);
+        let mut host = Host::new(root, 1688)?;
         for publisher in ["aurora", "borealis"] {
             tell("host", &host.add_publisher(root, publisher)?)?;
         }
@@ -87,7 +89,7 @@ impl Stage {
 }
 
 fn authority(root: &Path, publisher: &str, name: &str, catalogue: &str) -> anyhow::Result<Authority> {
-    let (authority, lines) = Authority::start(root, publisher, name, catalogue)?;
+    let (authority, lines) = Authority::start(root, publisher, name, catalogue, 1690)?;
     tell(publisher, &lines)?;
     tell(publisher, &[format!("answers on {}", authority.url)])?;
     Ok(authority)

@@ -42,14 +42,20 @@ pub struct Host {
 pub type Lines = Vec<String>;
 
 impl Authority {
-    /// Makes an authority of a publisher with a catalogue (TOML), and starts it.
-    pub fn start(root: &Path, publisher: &str, name: &str, catalogue: &str) -> anyhow::Result<(Authority, Lines)> {
+    /// Makes an authority of a publisher with a catalogue (TOML), and starts it on `port`, or on any where that is taken.
+    pub fn start(
+        root: &Path,
+        publisher: &str,
+        name: &str,
+        catalogue: &str,
+        port: u16,
+    ) -> anyhow::Result<(Authority, Lines)> {
         let directory = root.join(format!("authority-{publisher}"));
         let passphrase = root.join("passphrase");
         std::fs::write(&passphrase, PASSPHRASE)?;
         let source = root.join(format!("{publisher}.toml"));
         std::fs::write(&source, catalogue)?;
-        let address = free_address(1690)?;
+        let address = free_address(port)?;
         let url = format!("http://{address}");
         let mut authority = Authority {
             publisher: publisher.to_owned(),
@@ -90,6 +96,13 @@ impl Authority {
         Ok(command)
     }
 
+    /// Stops the server as the publisher would; commands still work.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        let mut running = self.running.take().context("the authority is not running")?;
+        ensure!(running.stop()?, "the authority did not stop well");
+        Ok(())
+    }
+
     /// Runs one of the authority's commands, and returns what it printed.
     pub fn run(&self, arguments: &[&str]) -> anyhow::Result<Lines> {
         let mut command = self.command()?;
@@ -121,10 +134,9 @@ impl Authority {
 }
 
 impl Host {
-    /// A host in a directory of its own, not started yet.
-    pub fn new(root: &Path) -> Host {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Host { address, directory: root.join("host"), running: None }
+    /// A host in a directory of its own, not started yet; it will listen on `port`, or on any where that is taken.
+    pub fn new(root: &Path, port: u16) -> anyhow::Result<Host> {
+        Ok(Host { address: free_address(port)?, directory: root.join("host"), running: None })
     }
 
     fn command(&self) -> anyhow::Result<Command> {
@@ -146,11 +158,8 @@ impl Host {
         self.run(&["add-publisher", "--trust", &file("trust"), "--pack", &file("pack")], "")
     }
 
-    /// Starts it on the address it had before, or, at first, on port 1688 if that is free.
+    /// Starts it.
     pub fn start(&mut self) -> anyhow::Result<()> {
-        if self.address.port() == 0 {
-            self.address = free_address(1688)?;
-        }
         let mut command = self.command()?;
         command.args(["serve", "--listen", &self.address.to_string(), "--admin-listen", "127.0.0.1:0"]);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.directory.with_extension("log"))?;
@@ -186,7 +195,7 @@ fn output(command: &mut Command, input: &str) -> anyhow::Result<Lines> {
     Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
 }
 
-/// The preferred port of this machine, or any that is free.
+/// The preferred port of this machine, or any that is free; 0 prefers none.
 fn free_address(preferred: u16) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, preferred));
     let listener = listener.or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
