@@ -6,6 +6,9 @@
 mod dns;
 mod order;
 
+#[cfg(fuzzing)]
+pub(crate) use dns::read as read_dns_reply;
+
 use std::fs;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 

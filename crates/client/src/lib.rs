@@ -59,3 +59,28 @@ pub use keymuster_core::time::Timestamp;
 pub use product::Product;
 pub use settings::{HOST_PORT, HostAddress, Settings, Timeouts};
 pub use status::{HeldLease, KnownHost, LastRefusal, Notice, Status, Tried, Way};
+
+/// The parsers of bytes from outside that are no part of the library's face, for the fuzz targets alone.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod outside {
+    /// A name server's reply.
+    pub fn dns_reply(bytes: &[u8]) {
+        let _ = crate::discovery::read_dns_reply(bytes);
+    }
+
+    /// A host's problem details.
+    pub fn problem(bytes: &[u8]) {
+        let _ = crate::transport::problem("host", bytes, None);
+    }
+
+    /// The content of a state file, its hash aside.
+    pub fn state(bytes: &[u8]) {
+        if let Ok(record) = minicbor::decode::<crate::record::Record>(bytes) {
+            let again = minicbor::to_vec(&record).expect("writing to a vector cannot fail");
+            minicbor::decode::<crate::record::Record>(&again).expect("what was written can be read");
+            let _ = record.mark.mark();
+            let _ = record.pending.as_ref().map(|pending| pending.signed());
+        }
+    }
+}

@@ -103,7 +103,7 @@ fn refusal(host: &str, status: u16, body: &[u8], retry_after: Option<Duration>) 
     }
 }
 
-fn problem(host: &str, body: &[u8], retry_after: Option<Duration>) -> Option<Refused> {
+pub(crate) fn problem(host: &str, body: &[u8], retry_after: Option<Duration>) -> Option<Refused> {
     let Value::Object(members) = serde_json::from_slice(body).ok()? else { return None };
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     let name = text("code").or_else(|| text("type")?.strip_prefix("urn:keymuster:code:"))?;

@@ -136,7 +136,8 @@ fn is_reply(bytes: &[u8], id: u16, name: &str, record: TYPE) -> bool {
         && question.qname.to_string().eq_ignore_ascii_case(name)
 }
 
-fn read(bytes: &[u8]) -> io::Result<Answer> {
+/// What a reply says.
+pub(crate) fn read(bytes: &[u8]) -> io::Result<Answer> {
     let packet = Packet::parse(bytes).map_err(io::Error::other)?;
     match packet.rcode() {
         RCODE::NoError => {}

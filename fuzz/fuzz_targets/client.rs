@@ -1,0 +1,11 @@
+//! What a client reads from outside besides documents: DNS replies, problem details, its own state file. Nothing panics.
+#![no_main]
+
+use keymuster_client::outside;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    outside::dns_reply(bytes);
+    outside::problem(bytes);
+    outside::state(bytes);
+});
