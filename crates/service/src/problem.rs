@@ -106,6 +106,8 @@ impl IntoResponse for Problem {
         let json = serde_json::to_vec(&body).expect("strings and JSON values always serialise");
         let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
         let mut response = (self.status(), headers, json).into_response();
+        // The edge logs the code of what it sends.
+        response.extensions_mut().insert(self.code);
         if let Some(secs) = self.retry_after_secs {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }

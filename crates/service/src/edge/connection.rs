@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -54,9 +53,8 @@ impl Connections {
 
     async fn converse(&self, stream: &mut TcpStream, peer: SocketAddr) -> hyper::Result<()> {
         let _ = stream.set_nodelay(true);
-        let service = service_fn(async |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            Ok::<_, Infallible>(self.requests.answer(request).await)
+        let service = service_fn(async |request: hyper::Request<Incoming>| {
+            Ok::<_, Infallible>(self.requests.answer(request, peer).await)
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));
         tokio::select! {

@@ -3,19 +3,21 @@
 //! The body is read here and not in the handlers, so that one place bounds it whichever way a handler takes it.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use keymuster_core::codes;
+use keymuster_core::codes::{self, Code};
 use tokio::time::timeout;
 
 use super::Limits;
@@ -32,9 +34,10 @@ impl Requests {
         Requests { router: TowerToHyperService::new(router), limits }
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
+    pub(super) async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response {
+        request.extensions_mut().insert(ConnectInfo(peer));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        match timeout(self.limits.total, caught(self.route(request))).await {
+        let response = match timeout(self.limits.total, caught(self.route(request))).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
                 tracing::error!(%method, path, "a handler panicked; the message is on standard error");
@@ -44,7 +47,10 @@ impl Requests {
                 tracing::warn!(%method, path, "a request took too long");
                 self.took_too_long().into_response()
             }
-        }
+        };
+        let code = response.extensions().get::<&Code>().map(|code| code.name);
+        tracing::debug!(%peer, %method, path, status = response.status().as_u16(), code, "answered");
+        response
     }
 
     async fn route(&self, request: Request<Incoming>) -> Response {
