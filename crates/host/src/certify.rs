@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use keymuster_core::bundle::{self, Bundle};
 use keymuster_core::chain::Chain;
 use keymuster_core::codes;
-use keymuster_core::document::Signed;
+use keymuster_core::document::{Document as _, Signed};
 use keymuster_core::entitlement::Entitlement;
 use keymuster_core::id::{Label, RequestId};
+use keymuster_core::invalid::Invalid;
 use keymuster_core::key::ProductKey;
 use keymuster_core::lease::{BACKDATED_SECS, Position};
 use keymuster_core::request::HostRequest;
@@ -82,22 +83,20 @@ pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> 
     let held = &home.site.publishers[publisher];
     let revocations = Chain::new(&held.trust, &held.pack, None)?.revocations().cloned();
     let chain = Chain::new(&held.trust, answer, revocations)?;
-    let bytes = answer.entitlement.as_ref().context("the answer holds no entitlement")?;
+    let none = || Invalid::WrongType { expected: Entitlement::TYPE, found: "a file without one".to_owned() };
+    let bytes = answer.entitlement.as_ref().ok_or_else(none)?;
     let entitlement = chain.entitlement(bytes)?;
-    ensure!(
-        entitlement.host == home.site.host && entitlement.host_key == home.key.public(),
-        keymuster_core::invalid::Invalid::ForAnotherHost
-    );
+    ensure!(entitlement.host == home.site.host && entitlement.host_key == home.key.public(), Invalid::ForAnotherHost);
     let asked = store::entitlement::last_asked(&tx, held.number, entitlement.key)?;
     let request = asked.and_then(|asked| HostRequest::verify(&asked.request).ok());
     let Some(request) = request.filter(|request| request.request == entitlement.request) else {
-        bail!(keymuster_core::invalid::Invalid::AnswerToAnotherRequest);
+        bail!(Invalid::AnswerToAnotherRequest);
     };
     ensure!(
         now.secs_since(request.time) < PENDING_SECS_MAX,
         "the answer came later than 30 days after its request; ask again"
     );
-    ensure!(now < entitlement.stop_at, keymuster_core::invalid::Invalid::Expired { at: entitlement.stop_at });
+    ensure!(now < entitlement.stop_at, Invalid::Expired { at: entitlement.stop_at });
     if now.plus(BACKDATED_SECS) < entitlement.issued {
         let detail = format!("this host's clock says {now}, and the authority signed at {}", entitlement.issued);
         return Err(Coded { code: &codes::HOST_CLOCK_WRONG, detail }.into());

@@ -5,10 +5,11 @@ use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use keymuster_core::codes::{Code, CodeKind};
+use keymuster_core::codes::{self, Code, CodeKind};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::key::KeyError;
 use keymuster_core::refusal::Refusal;
+use keymuster_core::trust::NotATrustFile;
 
 use crate::database::Failure;
 use crate::edge::BindFailure;
@@ -79,6 +80,9 @@ fn classify_one(cause: &(dyn Error + 'static)) -> Option<(Option<&'static Code>,
     if let Some(key) = cause.downcast_ref::<KeyError>() {
         return Some((Some(key.code()), REFUSED));
     }
+    if cause.is::<NotATrustFile>() {
+        return Some((Some(&codes::DOCUMENT_MALFORMED), REFUSED));
+    }
     if let Some(failure) = cause.downcast_ref::<Failure>() {
         return Some((failure.code(), ENVIRONMENT));
     }
@@ -94,10 +98,9 @@ fn classify_one(cause: &(dyn Error + 'static)) -> Option<(Option<&'static Code>,
 mod tests {
     use std::io;
 
-    use anyhow::{Context as _, anyhow};
-    use keymuster_core::codes;
-
     use super::*;
+    use anyhow::{Context as _, anyhow};
+    use keymuster_core::trust::Trust;
 
     #[test]
     fn a_cause_is_said_once() {
@@ -126,6 +129,8 @@ mod tests {
             (anyhow!(Refusal::KeyUnknown), Some(&codes::KEY_UNKNOWN), REFUSED),
             (anyhow!(Invalid::Signature), Some(&codes::SIGNATURE_INVALID), REFUSED),
             (anyhow!(KeyError::TooLong), Some(&codes::KEY_WRONG_LENGTH), REFUSED),
+            (anyhow!("x".parse::<Trust>().unwrap_err()), Some(&codes::DOCUMENT_MALFORMED), REFUSED),
+            (anyhow!("x".parse::<Trust>().unwrap_err()), Some(&codes::DOCUMENT_MALFORMED), REFUSED),
             (anyhow!(coded(&codes::HOST_REVOKED)), Some(&codes::HOST_REVOKED), REFUSED),
             (anyhow!(coded(&codes::ISSUER_EXPIRED)), Some(&codes::ISSUER_EXPIRED), ENVIRONMENT),
             (anyhow!(Failure::DiskFull), Some(&codes::HOST_READ_ONLY), ENVIRONMENT),

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use keymuster_core::bundle::{self, Bundle};
+use keymuster_core::catalogue::Catalogue;
 use keymuster_core::chain::Chain;
+use keymuster_core::document::Document as _;
+use keymuster_core::invalid::Invalid;
 use keymuster_core::trust::{self, Trust};
 use keymuster_service::{Env, files};
 
@@ -37,7 +40,8 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let known_list = held.map(|held| Chain::new(&trust, &held.pack, None)).transpose()?;
     let known_list = known_list.and_then(|chain| chain.revocations().cloned());
     let chain = Chain::new(&trust, &pack, known_list).context("the licence pack does not fit the trust file")?;
-    let bytes = pack.catalogue.as_ref().context("the licence pack holds no catalogue")?;
+    let none = || Invalid::WrongType { expected: Catalogue::TYPE, found: "a file without one".to_owned() };
+    let bytes = pack.catalogue.as_ref().ok_or_else(none)?;
     let catalogue = chain.catalogue(bytes).context("the licence pack does not fit the trust file")?;
 
     let tx = home.db.transaction()?;
@@ -49,10 +53,14 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         Some(held) => {
             ensure!(held.trust.roots == trust.roots, "publisher {} is known with other root keys", trust.publisher);
             if catalogue.version < held.catalogue.version {
-                bail!("the licence pack has version {}, this host holds {}", catalogue.version, held.catalogue.version);
+                let (found, known) = (catalogue.version, held.catalogue.version);
+                let older = format!("the licence pack has version {found}, this host holds {known}");
+                return Err(anyhow!(Invalid::OlderThanHeld).context(older));
             }
-            let is_current = has_newest_revocations(&pack, &chain);
-            ensure!(is_current, "the licence pack's revocations are older than those held; get the newest pack");
+            if !has_newest_revocations(&pack, &chain) {
+                let older = "the licence pack's revocations are older than those held";
+                return Err(anyhow!(Invalid::OlderThanHeld).context(older));
+            }
             store::publisher::set_pack(&tx, held.number, &pack.to_bytes())?;
             "licence pack replaced"
         }
