@@ -262,6 +262,13 @@ fn a_lease_is_explained_to_its_root() {
 }
 
 #[test]
+fn what_somebody_should_know_is_shown_with_its_code() {
+    let place = Place::with_product();
+    place.write("store/aurora/desk-pro-2026.state", b"damaged");
+    place.check("status", 0, &["notices - a damaged file was put aside as", "(KM-506 state-damaged)"], &[]);
+}
+
+#[test]
 fn settings_of_the_environment_are_checked_too() {
     let place = Place::with_product();
     let check = |variable: &str, value: &str, fragment: &str| {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use keymuster_core::codes::{self, Code};
 use keymuster_core::id::{ClientId, Label, Slug};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::lease::LeaseKind;
@@ -141,17 +142,31 @@ pub enum Notice {
     HostTimeNotBelieved,
 }
 
+impl Notice {
+    /// The stable code by which it is explained, where there is one.
+    pub fn code(&self) -> Option<&'static Code> {
+        match self {
+            Notice::StateDamaged { .. } => Some(&codes::STATE_DAMAGED),
+            Notice::HeldInvalid { why } => Some(why.code()),
+            Notice::StoreReadOnly { .. } => Some(&codes::STATE_UNWRITABLE),
+            Notice::HostTimeNotBelieved => None,
+        }
+    }
+}
+
+/// The sentence and the code.
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::StateDamaged { kept_as } => {
                 write!(f, "a damaged file was put aside as {}, and the client began anew", kept_as.display())
             }
-            Notice::HeldInvalid { why } => write!(f, "what is held does not verify: {why} ({})", why.code()),
+            Notice::HeldInvalid { why } => write!(f, "what is held does not verify: {why}"),
             Notice::StoreReadOnly { why } => write!(f, "nothing new can be kept: {why}"),
             Notice::HostTimeNotBelieved => {
                 f.write_str("the host's clock contradicts this machine's; the lease counts from when it came")
             }
-        }
+        }?;
+        self.code().map_or(Ok(()), |code| write!(f, " ({code})"))
     }
 }

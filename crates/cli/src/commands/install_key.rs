@@ -1,12 +1,12 @@
 //! `keymuster install-key`: check a product key and choose by it who is asked for activation. Nothing is sent.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use clap::Args;
 use keymuster_core::key::{KeyKind, ProductKey};
 
 use super::status;
-use crate::answer::Answer;
+use crate::answer::{Answer, note};
 use crate::failure::Failure;
 use crate::machine::Machine;
 
@@ -40,6 +40,9 @@ fn public(key: &str) -> Result<&str, Failure> {
 }
 
 fn typed() -> Result<String, Failure> {
+    if io::stdin().is_terminal() {
+        note("type the product key:");
+    }
     let mut line = String::new();
     io::stdin().read_line(&mut line).map_err(|why| Failure::file("standard input".as_ref(), &why))?;
     Ok(line)

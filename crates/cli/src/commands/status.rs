@@ -2,6 +2,7 @@
 
 use clap::Args;
 use keymuster_client::{Client, State, Status, Way};
+use keymuster_core::codes;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -83,7 +84,7 @@ fn fields(status: &Status) -> Fields {
 }
 
 fn notices(status: &Status) -> Vec<String> {
-    let suspect = "this machine's clock is behind a time that it has already seen (KM-508 clock-suspect)";
-    let suspect = status.time_suspect.then(|| suspect.to_owned());
+    let suspect = || format!("{} ({})", codes::CLOCK_SUSPECT.sentence, codes::CLOCK_SUSPECT);
+    let suspect = status.time_suspect.then(suspect);
     status.notices.iter().map(ToString::to_string).chain(suspect).collect()
 }
