@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::site::Home;
 use crate::store;
 use writer::Writer;
-pub(crate) use writer::count_clients;
+pub(crate) use writer::{BEHIND_SECS_MAX, count_clients};
 
 /// Requests that may wait; the next ones are told to come back. At ten thousand a second they wait half a second.
 const QUEUE_MAX: usize = 4096;

@@ -10,6 +10,8 @@ use keymuster_core::chain::Chain;
 use keymuster_core::document::Signed;
 use keymuster_core::entitlement::Entitlement;
 use keymuster_core::id::{EntitlementId, HostId, Slug};
+use keymuster_core::invalid::Invalid;
+use keymuster_core::key::KeyId;
 use keymuster_core::ledger::Head;
 use keymuster_core::signature::SecretKey;
 use keymuster_core::trust::Trust;
@@ -41,8 +43,10 @@ pub struct Publisher {
     pub catalogue: Signed<Catalogue>,
     /// The bundle that the catalogue came in.
     pub pack: Bundle,
-    /// What was granted to this host, except what is revoked.
+    /// What was granted to this host and counts.
     pub entitlements: Vec<Granted>,
+    /// The host keys whose entitlement does not count, and why: mostly because it is revoked.
+    pub left_out: Vec<(KeyId, Invalid)>,
 }
 
 /// An entitlement, and what travels with every lease on it.
@@ -75,14 +79,23 @@ impl Publisher {
         let damaged = |column: &str, why: String| Failure::damaged("publisher", column, row.id.as_str(), why);
         let trust: Trust = row.trust.parse().map_err(|e| damaged("trust", format!("{e}")))?;
         let pack = Bundle::parse(&row.pack).map_err(|e| damaged("pack", e.to_string()))?;
-        let (catalogue, entitlements) = {
+        let (mut entitlements, mut left_out) = (Vec::new(), Vec::new());
+        let catalogue = {
             let chain = Chain::new(&trust, &pack, None).map_err(|e| damaged("pack", e.to_string()))?;
+            for (key, answer) in store::entitlement::answers(tx, row.number)? {
+                match granted(&chain, &trust, &pack, &answer) {
+                    Ok(granted) => entitlements.push(granted),
+                    // The rest of the host goes on.
+                    Err(why) => {
+                        tracing::warn!(publisher = %trust.publisher, error = %why, "an entitlement is left out");
+                        left_out.push((key, why));
+                    }
+                }
+            }
             let bytes = pack.catalogue.as_ref().ok_or_else(|| damaged("pack", "no catalogue".into()))?;
-            let catalogue = chain.catalogue(bytes).map_err(|e| damaged("pack", e.to_string()))?;
-            let answers = store::entitlement::answers(tx, row.number)?;
-            (catalogue, answers.iter().filter_map(|answer| granted(&chain, &trust, &pack, answer)).collect())
+            chain.catalogue(bytes).map_err(|e| damaged("pack", e.to_string()))?
         };
-        Ok(Publisher { number: row.number, trust, catalogue, pack, entitlements })
+        Ok(Publisher { number: row.number, trust, catalogue, pack, entitlements, left_out })
     }
 
     /// The entitlement with this id, and what travels with it.
@@ -91,18 +104,14 @@ impl Publisher {
     }
 }
 
-/// A stored answer, verified against the newest revocations; what does not hold is logged and left out, so that the rest
-/// of the host goes on.
-fn granted(newest: &Chain<'_>, trust: &Trust, pack: &Bundle, answer: &[u8]) -> Option<Granted> {
-    let read = || {
-        let mut enclosure = Bundle::parse(answer)?;
-        let chain = Chain::new(trust, &enclosure, newest.revocations().cloned())?;
-        let bytes = enclosure.entitlement.as_ref().map_or(&[][..], |bytes| bytes);
-        let entitlement = chain.entitlement(bytes)?;
-        carry_revocations(&mut enclosure, pack);
-        Ok::<_, keymuster_core::invalid::Invalid>(Granted { entitlement, enclosure: Arc::new(enclosure) })
-    };
-    read().inspect_err(|error| tracing::warn!(publisher = %trust.publisher, %error, "an entitlement is left out")).ok()
+/// A stored answer, verified against the newest revocations.
+fn granted(newest: &Chain<'_>, trust: &Trust, pack: &Bundle, answer: &[u8]) -> Result<Granted, Invalid> {
+    let mut enclosure = Bundle::parse(answer)?;
+    let chain = Chain::new(trust, &enclosure, newest.revocations().cloned())?;
+    let bytes = enclosure.entitlement.as_ref().map_or(&[][..], |bytes| bytes);
+    let entitlement = chain.entitlement(bytes)?;
+    carry_revocations(&mut enclosure, pack);
+    Ok(Granted { entitlement, enclosure: Arc::new(enclosure) })
 }
 
 /// Puts the newest revocations into what travels with a lease, with the issuers by which clients verify them.

@@ -1,19 +1,24 @@
 //! `keymuster-host status`: one screen with what is held, who is counted, and what to do next. Reads, writes nothing.
 
-use std::fmt::Write as _;
+mod people;
+
+use std::io::ErrorKind;
 use std::path::Path;
 
-use keymuster_core::catalogue::Edition;
+use anyhow::bail;
+use keymuster_core::catalogue::{Catalogue, Edition, Group};
+use keymuster_core::entitlement::Cover;
+use keymuster_core::key::ProductKey;
 use keymuster_core::lease::LeaseKind;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
-use keymuster_service::database;
-use rusqlite::Connection;
+use keymuster_service::database::{self, Failure};
+use rusqlite::{Connection, Transaction};
 use serde::Serialize;
 
 use super::print;
-use crate::engine::count_clients;
-use crate::site::{Publisher, Site};
+use crate::engine::{BEHIND_SECS_MAX, count_clients};
+use crate::site::{Granted, Publisher, Site};
 use crate::store;
 
 /// Options of `status`.
@@ -29,8 +34,11 @@ pub struct Options {
 struct Report {
     host: String,
     version: &'static str,
+    data_dir: String,
+    time: u64,
     epoch: u64,
     ledger_sequence: u64,
+    newest_entry_at: Option<u64>,
     publishers: Vec<PublisherReport>,
     next: Vec<String>,
 }
@@ -50,9 +58,22 @@ struct PublisherReport {
 struct KeyReport {
     last_five: String,
     group: String,
+    /// The names of the groups that it covers, or would if it were activated.
+    covers: Vec<String>,
     customer: Option<String>,
     warn_at: Option<u64>,
     stop_at: Option<u64>,
+    clients_max: Option<u64>,
+    /// Why the entitlement that is held does not count.
+    left_out: Option<LeftOut>,
+    /// When a request was made that has no answer yet.
+    waits_since: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    code: &'static str,
+    why: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,6 +86,7 @@ struct FamilyReport {
 #[derive(Debug, Serialize)]
 struct PoolReport {
     id: String,
+    edition: String,
     in_use: u64,
     seats: u32,
 }
@@ -72,24 +94,28 @@ struct PoolReport {
 /// Runs the command.
 pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let now = Env::system().now();
-    let mut db = database::open_read_only(&data_dir.join(store::FILE_NAME))?;
-    let report = report(&mut db, now)?;
+    let mut db = match database::open_read_only(&data_dir.join(store::FILE_NAME)) {
+        Err(Failure::Io { source, .. }) if source.kind() == ErrorKind::NotFound => bail!(
+            "there is no host in {} yet; make one with keymuster-host add-publisher --trust FILE --pack FILE, \
+             or name the directory of another with --data-dir",
+            data_dir.display()
+        ),
+        opened => opened?,
+    };
+    let report = report(&mut db, data_dir, now)?;
     if options.json {
         return print(&(serde_json::to_string_pretty(&report)? + "\n"));
     }
-    print(&for_people(&report))
+    print(&people::text(&report))
 }
 
-fn report(db: &mut Connection, now: Timestamp) -> anyhow::Result<Report> {
+fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Result<Report> {
     let tx = db.transaction()?;
     let site = Site::load(&tx)?;
     let mut counts = count_clients(&tx, &site)?;
-    let head = store::ledger::head(&tx, site.host)?.0;
+    let (head, newest_entry) = store::ledger::head(&tx, site.host)?;
     let mut publishers = Vec::new();
-    let mut next = Vec::new();
     for held in &site.publishers {
-        let keys = keys(&tx, held)?;
-        advise(held, &keys, now, &mut next);
         let families = held.catalogue.families.iter().map(|family| FamilyReport {
             id: family.id.to_string(),
             count: counts.get_mut(&(held.number, family.number)).map_or(0, |muster| muster.count(now)),
@@ -100,120 +126,129 @@ fn report(db: &mut Connection, now: Timestamp) -> anyhow::Result<Report> {
             name: held.catalogue.name.to_string(),
             catalogue_version: held.catalogue.version,
             families: families.collect(),
-            keys,
+            keys: keys(&tx, held)?,
             pools: pools(&tx, held, now)?,
             requests_last_day: store::tally::since(&tx, held.number, now.minus(DAY))?,
         });
     }
-    if site.publishers.is_empty() {
-        next.push("add a publisher: keymuster-host add-publisher --trust FILE --pack FILE".to_owned());
-    }
-    Ok(Report {
+    let mut report = Report {
         host: site.host.to_string(),
         version: env!("CARGO_PKG_VERSION"),
+        data_dir: std::path::absolute(data_dir)?.display().to_string(),
+        time: now.as_secs(),
         epoch: site.epoch,
         ledger_sequence: head.sequence,
+        newest_entry_at: newest_entry.map(Timestamp::as_secs),
         publishers,
-        next,
+        next: Vec::new(),
+    };
+    report.next = advice(&report);
+    Ok(report)
+}
+
+fn keys(tx: &Transaction<'_>, held: &Publisher) -> Result<Vec<KeyReport>, Failure> {
+    let keys = store::host_key::of_publisher(tx, held.number)?;
+    keys.iter().map(|key| key_report(tx, held, key)).collect()
+}
+
+fn key_report(tx: &Transaction<'_>, held: &Publisher, key: &ProductKey) -> Result<KeyReport, Failure> {
+    let entitlement =
+        held.entitlements.iter().map(|granted| &granted.entitlement).find(|entitlement| entitlement.key == key.id());
+    let left_out = held.left_out.iter().find(|(left_out, _)| *left_out == key.id());
+    let group = held.catalogue.group(key.fields().number);
+    let own_cover = || group.map(|group| group.cover(None)).into_iter().collect();
+    let covers = entitlement.map_or_else(own_cover, |entitlement| entitlement.covers.clone());
+    let asked = match (entitlement, left_out) {
+        (None, None) => store::entitlement::last_asked(tx, held.number, key.id())?,
+        _ => None,
+    };
+    Ok(KeyReport {
+        last_five: key.last_five(),
+        group: group.map_or_else(|| "unknown group".to_owned(), |group| group.name.to_string()),
+        covers: covered(&held.catalogue, &covers),
+        customer: entitlement.map(|entitlement| entitlement.customer_name.to_string()),
+        warn_at: entitlement.map(|entitlement| entitlement.warn_at.as_secs()),
+        stop_at: entitlement.map(|entitlement| entitlement.stop_at.as_secs()),
+        clients_max: entitlement.and_then(|entitlement| entitlement.clients_max),
+        left_out: left_out.map(|(_, why)| LeftOut { code: why.code().name, why: why.to_string() }),
+        waits_since: asked.map(|asked| asked.at.as_secs()),
     })
 }
 
-fn keys(tx: &rusqlite::Transaction<'_>, held: &Publisher) -> anyhow::Result<Vec<KeyReport>> {
-    let keys = store::host_key::of_publisher(tx, held.number)?;
-    let reports = keys.iter().map(|key| {
-        let granted = held.entitlements.iter().find(|granted| granted.entitlement.key == key.id());
-        let group = held.catalogue.group(key.fields().number);
-        KeyReport {
-            last_five: key.last_five(),
-            group: group.map_or_else(|| "unknown group".to_owned(), |group| group.name.to_string()),
-            customer: granted.map(|granted| granted.entitlement.customer_name.to_string()),
-            warn_at: granted.map(|granted| granted.entitlement.warn_at.as_secs()),
-            stop_at: granted.map(|granted| granted.entitlement.stop_at.as_secs()),
-        }
-    });
-    Ok(reports.collect())
+fn covered(catalogue: &Catalogue, covers: &[Cover]) -> Vec<String> {
+    let is_covered = |group: &&Group| covers.iter().any(|cover| cover.includes(group));
+    catalogue.groups.iter().filter(is_covered).map(|group| group.name.to_string()).collect()
 }
 
-fn advise(held: &Publisher, keys: &[KeyReport], now: Timestamp, next: &mut Vec<String>) {
-    let publisher = &held.trust.publisher;
-    if keys.is_empty() {
-        next.push(format!("install a host key of {publisher}: keymuster-host install-key --publisher {publisher}"));
-    }
-    for key in keys {
-        let last_five = &key.last_five;
-        match (key.warn_at, key.stop_at) {
-            (None, _) | (_, None) => next.push(format!(
-                "activate the key that ends in {last_five}: keymuster-host activate --publisher {publisher} --key {last_five}"
-            )),
-            (Some(warn_at), Some(stop_at)) if now.as_secs() >= warn_at => next.push(format!(
-                "renew the entitlement that ends at {}: keymuster-host activate --publisher {publisher} --key {last_five}",
-                Timestamp::from_secs(stop_at)
-            )),
-            _ => {}
-        }
-    }
-}
-
+/// The thresholds of a family's editions, as the entitlements have them that lasts longest for each.
 fn thresholds(held: &Publisher, family: u16) -> Vec<u32> {
     let catalogue = &held.catalogue;
-    let in_family = |edition: &&Edition| {
-        edition.kind == LeaseKind::Volume && catalogue.group_of(edition).is_some_and(|group| group.family == family)
+    let threshold = |edition: &Edition| {
+        let group = catalogue.group_of(edition).filter(|group| group.family == family)?;
+        let agreed = |granted: &Granted| {
+            let entitlement = &granted.entitlement;
+            Some((entitlement.stop_at, entitlement.threshold(edition, group)?))
+        };
+        let longest = held.entitlements.iter().filter_map(agreed).max_by_key(|(stop_at, _)| *stop_at);
+        Some(longest.map_or(edition.threshold, |(_, threshold)| threshold))
     };
-    let mut thresholds: Vec<u32> =
-        catalogue.editions.iter().filter(in_family).map(|edition| edition.threshold).collect();
+    let editions = catalogue.editions.iter().filter(|edition| edition.kind == LeaseKind::Volume);
+    let mut thresholds: Vec<u32> = editions.filter_map(threshold).collect();
     thresholds.sort_unstable();
     thresholds.dedup();
     thresholds
 }
 
-fn pools(tx: &rusqlite::Transaction<'_>, held: &Publisher, now: Timestamp) -> anyhow::Result<Vec<PoolReport>> {
+fn pools(tx: &Transaction<'_>, held: &Publisher, now: Timestamp) -> Result<Vec<PoolReport>, Failure> {
     let in_use = store::seat::in_use(tx, held.number, now)?;
     let used = |id: &str| in_use.iter().find(|(pool, _)| pool == id).map_or(0, |(_, seats)| *seats);
+    let edition =
+        |number| held.catalogue.edition(number).map_or_else(|| number.to_string(), |found| found.id.to_string());
     let pools = held.entitlements.iter().flat_map(|granted| &granted.entitlement.pools);
-    Ok(pools
-        .map(|pool| PoolReport { id: pool.id.to_string(), in_use: used(pool.id.as_str()), seats: pool.seats })
-        .collect())
+    let report = pools.map(|pool| PoolReport {
+        id: pool.id.to_string(),
+        edition: edition(pool.edition),
+        in_use: used(pool.id.as_str()),
+        seats: pool.seats,
+    });
+    Ok(report.collect())
 }
 
-fn for_people(report: &Report) -> String {
-    let mut text = format!("host {}, version {}\n", report.host, report.version);
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "ledger: {} entries, epoch {}", report.ledger_sequence, report.epoch);
+/// What to do next, if anything.
+fn advice(report: &Report) -> Vec<String> {
+    let mut next = Vec::new();
+    if report.newest_entry_at.is_some_and(|newest| report.time + BEHIND_SECS_MAX < newest) {
+        next.push("set the clock: it is behind the newest entry of the ledger, so that nothing is granted".to_owned());
+    }
+    if report.publishers.is_empty() {
+        next.push("add a publisher: keymuster-host add-publisher --trust FILE --pack FILE".to_owned());
+    }
     for publisher in &report.publishers {
-        let _ = writeln!(
-            text,
-            "\n{} ({}), licence pack version {}",
-            publisher.name, publisher.id, publisher.catalogue_version
-        );
-        for key in &publisher.keys {
-            let state = match (key.stop_at, &key.customer) {
-                (Some(stop_at), Some(customer)) => {
-                    format!("activated for {customer} until {}", Timestamp::from_secs(stop_at))
-                }
-                _ => "not activated".to_owned(),
-            };
-            let _ = writeln!(text, "  key …{}  {}  {state}", key.last_five, key.group);
+        let id = &publisher.id;
+        if publisher.keys.is_empty() {
+            next.push(format!("install a host key of {id}: keymuster-host install-key --publisher {id}"));
         }
-        for family in &publisher.families {
-            let thresholds: Vec<String> = family.thresholds.iter().map(u32::to_string).collect();
-            let plural = if family.count == 1 { "" } else { "s" };
-            let _ = write!(text, "  {}: {} client{plural} counted", family.id, family.count);
-            let _ = match thresholds.as_slice() {
-                [] => writeln!(text),
-                _ => writeln!(text, "; thresholds {}", thresholds.join(", ")),
-            };
-        }
-        for pool in &publisher.pools {
-            let _ = writeln!(text, "  pool {}: {} of {} seats taken", pool.id, pool.in_use, pool.seats);
-        }
-        if !publisher.requests_last_day.is_empty() {
-            let outcomes: Vec<String> =
-                publisher.requests_last_day.iter().map(|(name, n)| format!("{n} {name}")).collect();
-            let _ = writeln!(text, "  last day: {}", outcomes.join(", "));
-        }
+        next.extend(publisher.keys.iter().filter_map(|key| advice_on_key(id, key, report.time)));
     }
-    for step in &report.next {
-        let _ = writeln!(text, "\nnext: {step}");
+    next
+}
+
+fn advice_on_key(publisher: &str, key: &KeyReport, now: u64) -> Option<String> {
+    let last_five = &key.last_five;
+    let activate = format!("keymuster-host activate --publisher {publisher} --key {last_five}");
+    match (&key.left_out, key.waits_since, key.warn_at.zip(key.stop_at)) {
+        (Some(LeftOut { code, .. }), ..) => Some(format!(
+            "see why the entitlement of the key that ends in {last_five} does not count: keymuster explain {code}"
+        )),
+        (None, Some(_), _) => Some(format!(
+            "fetch the answer to the request for the key that ends in {last_five}: {activate}, \
+             or with --response FILE if the request was carried"
+        )),
+        (None, None, None) => Some(format!("activate the key that ends in {last_five}: {activate}")),
+        (None, None, Some((warn_at, stop_at))) if warn_at <= now => {
+            let stop_at = Timestamp::from_secs(stop_at);
+            Some(format!("renew the entitlement whose end is {stop_at}: {activate}"))
+        }
+        _ => None,
     }
-    text
 }

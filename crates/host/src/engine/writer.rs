@@ -16,7 +16,7 @@ use crate::site::Site;
 use crate::store;
 
 /// How far the clock may lie behind the newest entry of the ledger, in seconds.
-const BEHIND_SECS_MAX: u64 = 5 * MINUTE;
+pub(crate) const BEHIND_SECS_MAX: u64 = 5 * MINUTE;
 
 /// The one thread that writes grants, and what it knows without asking the database.
 #[derive(Debug)]

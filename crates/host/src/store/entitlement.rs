@@ -5,7 +5,7 @@ use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{from_base64, seconds, timestamp, to_base64};
+use super::{from_base64, parsed, seconds, timestamp, to_base64};
 
 /// The last request for one host key.
 #[derive(Clone, Debug)]
@@ -16,15 +16,16 @@ pub struct Asked {
     pub at: Timestamp,
 }
 
-/// The answers that are held for a publisher, as bundles with an entitlement and its issuers.
-pub fn answers(tx: &Transaction<'_>, publisher: i64) -> Result<Vec<Vec<u8>>, Failure> {
+/// The answers that are held for a publisher, by host key: bundles with an entitlement and its issuers.
+pub fn answers(tx: &Transaction<'_>, publisher: i64) -> Result<Vec<(KeyId, Vec<u8>)>, Failure> {
     let sql = "SELECT key_id, answer FROM entitlement WHERE publisher = ?1 AND answer IS NOT NULL ORDER BY key_id";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([publisher])?;
     let mut answers = Vec::new();
     while let Some(row) = rows.next()? {
         let (key, answer): (String, String) = (row.get(0)?, row.get(1)?);
-        answers.push(from_base64(&answer, "entitlement", "answer", key)?);
+        let id = parsed(&key, "entitlement", "key_id", &key)?;
+        answers.push((id, from_base64(&answer, "entitlement", "answer", key)?));
     }
     Ok(answers)
 }
