@@ -7,7 +7,7 @@ codes! {
         cause: "the key was minted by another authority, for example the publisher's test installation",
         cause: "the authority was restored from a backup that is older than the key",
         check: "compare the key with the document in which the publisher sent it",
-        check: "as the publisher, look for the last five symbols in the authority's console",
+        check: "as the publisher, run `keymuster-authority key list` and look for the last five symbols",
         remedy: "enter the key exactly as the publisher sent it, or ask the publisher for a new one",
         known_as: "0xC004C001",
     }
@@ -17,7 +17,7 @@ codes! {
         cause: "the key became known outside the company that bought it",
         cause: "the key was replaced by a newer one, or the contract behind it has ended",
         check: "look for a message of the publisher about the key's last five symbols",
-        check: "as the publisher, read the reason of the revocation in the authority's console",
+        check: "as the publisher, run `keymuster-authority key show LAST5`: it names date and reason",
         remedy: "ask the publisher for a new key and install it instead",
         known_as: "0xC004C003",
     }
@@ -28,31 +28,33 @@ codes! {
         cause: "machines were installed anew without keeping their state, and each time used one activation more",
         cause: "the key was put into an image or a script and reached machines that should be activated by a host",
         check: "compare used and total in the answer",
-        check: "as the publisher, look in the authority's console which clients used the key, and when",
-        remedy: "order more activations, or enter the setup key on machines that can reach a host",
+        check: "as the publisher, look in the authority's log: it has a line with client, key and time for each \
+                activation",
+        remedy: "order a MAK for more activations, or enter the setup key on machines that can reach a host",
         known_as: "0xC004C020",
     }
 
     HOSTS_EXHAUSTED: 304 "hosts-exhausted" Refusal 403 {
         sentence: "the host key has been activated on as many hosts as it allows, by default 6",
         cause: "hosts were installed anew without their identity, and each counts as another host",
-        cause: "the host key was entered on machines that should be clients, or put into an image",
+        cause: "the host key was put into an image or a script, and reached more hosts than were meant",
         cause: "more hosts are in use than the contract provides for",
         check: "compare `hosts` and `hosts_max` in the answer",
-        check: "as the publisher, look in the authority's console which hosts the key was activated on",
-        remedy: "restore the old host from its backup instead of making a new one, or ask the publisher to retire \
-                 hosts that \
-                 are gone",
+        check: "as the publisher, run `keymuster-authority key show LAST5`: it lists the hosts on which the key was \
+                activated",
+        remedy: "restore the old host from its backup instead of making a new one; or ask the publisher to give up \
+                 hosts that are gone, which `keymuster-authority host revoke` does and which makes room",
         known_as: "0xC004C008",
     }
 
     HOST_ACTIVATIONS_EXHAUSTED: 305 "host-activations-exhausted" Refusal 403 {
         sentence: "this host has been activated with this key as often as the key allows, by default 10 times",
-        cause: "a script activates the host at every start; once is enough",
+        cause: "a script runs `keymuster-host activate --renew` again and again; without `--renew` nothing is used up",
         cause: "the host was restored and activated again many times, for example in a laboratory",
         check: "compare used and total in the answer",
-        check: "look in the host's audit log when and by whom the host was activated",
-        remedy: "ask the publisher to allow further activations, and take the activation out of the script",
+        check: "as the publisher, run `keymuster-authority key show LAST5`: it shows how often each host was activated",
+        remedy: "take `--renew` out of the script; set up a host with a new identity, in an empty data directory, \
+                 which counts as another of the key's hosts, or ask the publisher for a new host key for it",
         known_as: "0xC004C008",
     }
 
@@ -60,9 +62,10 @@ codes! {
         sentence: "the publisher has revoked this host",
         cause: "the host's private key was lost or stolen, or two machines used it at once",
         cause: "the host was reported as retired and is still running",
-        check: "look for a message of the publisher about this host",
-        check: "as the publisher, read the reason of the revocation in the authority's console",
-        remedy: "ask the publisher; if the reason no longer holds, set up a host with a new identity and activate it",
+        check: "look for a message of the publisher about this host, whose id `keymuster-host status` shows",
+        check: "as the publisher, run `keymuster-authority revocations list`: it names the reason",
+        remedy: "ask the publisher; if the reason no longer holds, set up a host with a new identity, in an empty data \
+                 directory, and activate it",
     }
 
     CUSTOMER_STOPPED: 307 "customer-stopped" Refusal 403 {
@@ -70,31 +73,29 @@ codes! {
         cause: "the contract has ended or is in dispute",
         cause: "keys of this customer were misused, and the publisher has stopped them all until it is cleared up",
         check: "ask the person in your company who holds the contract with the publisher",
-        check: "as the publisher, read who stopped the customer, and why, in the authority's console",
-        remedy: "settle the matter with the publisher; leases already granted hold to their end, and activation works \
-                 again \
-                 as soon as the stop is lifted",
+        check: "as the publisher, run `keymuster-authority customer list`: it shows since when, and why",
+        remedy: "settle the matter with the publisher, who lifts the stop with `keymuster-authority customer resume`; \
+                 leases already granted hold to their end",
     }
 
     CATALOGUE_MISSING: 308 "catalogue-missing" Failure 503 {
         sentence: "the authority has no signed catalogue yet, so that it cannot tell what to grant",
         cause: "the authority is new, and its catalogue was written but not signed",
         cause: "the authority runs with another data directory than the one in which the catalogue was signed",
-        check: "as the publisher, run `keymuster-authority catalogue check` on the catalogue",
-        check: "make sure that the authority's log names the data directory that you expect",
-        remedy: "as the publisher, run `keymuster-authority catalogue sign`; as a customer, tell the publisher and \
-                 try later",
+        check: "as the publisher, run `keymuster-authority catalogue check FILE.toml` on the catalogue",
+        check: "make sure that `--data-dir` is the same for signing and for serving",
+        remedy: "as the publisher, run `keymuster-authority catalogue sign FILE.toml`; as a customer, tell the \
+                 publisher and try later",
     }
 
     ISSUER_EXPIRED: 309 "issuer-expired" Failure 503 {
-        sentence: "the authority's issuer certificate has ended, so that it may not sign",
+        sentence: "the authority's issuer certificate does not allow signing at this time",
         cause: "the issuer was not renewed with the root key in time",
-        cause: "the authority's clock is far ahead",
-        check: "as the publisher, run `keymuster inspect FILE` on the issuer certificate: it shows until when it may \
-                 sign",
+        cause: "the authority's clock is wrong",
+        check: "as the publisher, run `keymuster inspect FILE` on `issuer.cert` in the data directory: it shows until \
+                when the issuer may sign",
         check: "make sure that the authority's date is right",
-        remedy: "as the publisher, make a new issuer certificate with the root key; as a customer, tell the publisher \
-                 and try \
-                 later: what was signed before stays valid",
+        remedy: "as the publisher, run `keymuster-authority issuer renew` with the root key and start the authority \
+                 again; as a customer, tell the publisher and try later: what was signed before stays valid",
     }
 }

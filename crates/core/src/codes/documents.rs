@@ -13,20 +13,20 @@ codes! {
     }
 
     DOCUMENT_MALFORMED: 602 "document-malformed" Failure 0 {
-        sentence: "the document is not built as the format demands, to the byte",
+        sentence: "the document or file is not built as its format demands, to the byte",
         cause: "the file was cut off or changed on its way, for example by a mail program that took it for text",
-        cause: "the file is something else",
+        cause: "the file is something else, for example a licence pack in the place of a trust file",
         cause: "the program that wrote the document does not follow the format",
-        check: "run `keymuster inspect FILE`: it names the place where reading stopped",
+        check: "run `keymuster inspect FILE`: it says what the file is, or what is wrong with it",
         check: "compare the size of the file with that of the original",
-        remedy: "carry the file again as a binary file, or as its QR code",
+        remedy: "carry the file again as a binary file",
     }
 
     DOCUMENT_WRONG_TYPE: 603 "document-wrong-type" Failure 0 {
         sentence: "the document is of another type than the one needed here",
-        cause: "request and answer, or licence pack and entitlement, were mixed up",
+        cause: "request and answer, or licence pack and answer, were mixed up",
         cause: "the answer of a client's activation was brought to a host, or the reverse",
-        check: "run `keymuster inspect FILE`: it names the type of the document",
+        check: "run `keymuster inspect FILE`: it names the type of each document in the file",
         remedy: "choose the file of the type that the message names",
     }
 
@@ -42,31 +42,37 @@ codes! {
     SIGNER_UNKNOWN: 605 "signer-unknown" Failure 0 {
         sentence: "the document's chain of signers does not end at a root that is trusted here",
         cause: "the document comes from a test authority and the product trusts the released root, or the reverse",
+        cause: "the trust file is that of another publisher, or an old one",
         cause: "the publisher has changed its root, and this product is too old to know the new one",
         cause: "somebody tried to stand in for a host",
-        check: "run `keymuster inspect FILE`: it shows the chain up to its root",
-        check: "compare the root with the one that the publisher announces",
+        check: "run `keymuster inspect FILE`: it shows by whom each document of the file claims to be signed",
+        check: "run `keymuster inspect FILE` on the trust file: it shows the roots that are trusted; compare them with \
+                those that the publisher announces",
         remedy: "use a document of the right authority, or a product that knows the publisher's current root",
     }
 
     EXPIRED: 607 "expired" Failure 0 {
         sentence: "the document's time of validity is over",
         cause: "the document was used later than it was meant to be, for example an answer file that lay about",
+        cause: "an activation by a MAK was for a limited time, and that has passed",
         cause: "the clock of this machine is ahead",
-        cause: "a certificate above it in the chain ended earlier than the document itself",
-        check: "run `keymuster inspect FILE`: it shows until when each link of the chain is valid",
+        check: "run `keymuster inspect FILE`: it shows until when the document and each one above it are valid",
         check: "compare this machine's time with a clock that you trust, in UTC",
-        remedy: "ask for a new document; on a host `keymuster-host activate` renews the entitlement",
+        remedy: "ask for a new document: on a host `keymuster-host activate` renews the entitlement; on a client with \
+                 a MAK run `keymuster install-key`, type the whole key again, and run `keymuster activate`",
     }
 
     BEYOND_LIMITS: 608 "beyond-limits" Failure 0 {
         sentence: "the document grants more than its signer may grant",
-        cause: "a host's entitlement was reduced, and a lease that was made before it is presented with the new one",
-        cause: "an entitlement runs longer than the issuer that signed it, or a lease longer than its entitlement",
+        cause: "host and product have different licence packs, in which an edition is licensed in different ways",
+        cause: "a document was signed before its issuer's time began, or after it had ended, by a wrong clock",
         cause: "somebody changed the program of a host or an authority to grant more",
-        check: "run `keymuster inspect FILE`: it shows the limits of each link of the chain",
-        check: "run `keymuster-host status` on the host: it shows what its entitlement allows",
-        remedy: "let the client ask the host again; if it recurs, tell the publisher, with the file",
+        check: "read in the message what is beyond the limit",
+        check: "run `keymuster inspect FILE`: it shows the limits of each document of the chain",
+        check: "run `keymuster-host status` on the host: it shows what its keys cover, until when, and its licence \
+                packs",
+        remedy: "bring the host's licence pack up to date with `keymuster-host add-publisher --trust FILE --pack FILE` \
+                 and let the client ask again; if it recurs, tell the publisher, with the file",
     }
 
     REVOKED: 609 "revoked" Failure 0 {
@@ -74,37 +80,40 @@ codes! {
         cause: "the host's key was lost or stolen, and the host was replaced",
         cause: "the contract was ended by the publisher",
         check: "run `keymuster inspect FILE`: it names the host, issuer and customer of the document",
-        check: "run `keymuster-host status` on the host: it shows whether it is on the revocation list",
+        check: "run `keymuster-host status` on the host: it names each key whose entitlement does not count, and why",
+        check: "as the publisher, run `keymuster-authority revocations list`: it names what was revoked, and why",
         remedy: "use another host of your company, or ask the publisher what was revoked and why",
     }
 
     FOR_ANOTHER_CLIENT: 610 "for-another-client" Failure 0 {
         sentence: "the lease or activation was made for the key of another client",
         cause: "the answer file of one machine was carried to another",
-        cause: "the state of one machine was copied to another, or the machine was rearmed after it asked",
+        cause: "the state of one machine was copied to another, or the machine has begun anew after it asked",
         check: "run `keymuster inspect FILE`: it shows the client that the document was made for",
         check: "run `keymuster status` on this machine: it shows its own client id",
         remedy: "carry each answer to the machine that asked, or make a new request on this one",
     }
 
     ANSWER_TO_ANOTHER_REQUEST: 611 "answer-to-another-request" Failure 0 {
-        sentence: "the document answers another request than the one that is waiting here",
+        sentence: "the document does not answer a request that is waiting here",
         cause: "an older answer file was taken instead of the newest",
-        cause: "a new request was made after the one that was carried away",
+        cause: "a new request was made after the one that was carried away, or a key was installed since",
+        cause: "no request waits: it was answered already, or it is older than 30 days",
         cause: "a recorded answer was sent again",
         check: "run `keymuster inspect FILE` on request and answer: their request ids must be equal",
         check: "compare the dates of the files",
-        remedy: "bring the answer to the newest request, or carry that request away again",
+        remedy: "bring the answer to the newest request, or make a new request and carry that away",
     }
 
     OLDER_THAN_HELD: 612 "older-than-held" Failure 0 {
         sentence: "a newer document of this kind is already held here",
-        cause: "an older licence pack, revocation list or answer file was taken by mistake",
+        cause: "an older licence pack or answer file was taken by mistake",
         cause: "the host was restored from a backup, or runs twice, and has fallen behind what it granted before",
-        check: "run `keymuster inspect FILE`: it shows the number and the date of the document",
-        check: "run `keymuster status` or `keymuster-host status`: it shows what is held",
-        remedy: "use the newest document; if a host has fallen behind, stop its second copy or let it catch up by \
-                 itself",
+        check: "run `keymuster inspect FILE`: it shows the version of a licence pack and the sequence of a lease",
+        check: "run `keymuster-host status`: it shows the version of each licence pack, and how many entries the \
+                ledger has",
+        remedy: "use the newest document; if a host has fallen behind, stop its second copy, or wait: clients accept \
+                 it again when its ledger has passed the place that they know",
     }
 
     WRONG_PUBLISHER: 613 "wrong-publisher" Failure 0 {
@@ -118,20 +127,22 @@ codes! {
 
     FOR_ANOTHER_EDITION: 614 "for-another-edition" Failure 0 {
         sentence: "the lease or activation is for another edition than the one installed",
-        cause: "the edition was changed by a new key after the request was made",
         cause: "the answer file of another product on the same machine was taken",
-        check: "run `keymuster inspect FILE`: it names the edition of the document",
+        cause: "the host's licence pack gives the edition another number than the product's",
+        check: "run `keymuster inspect FILE`: it names the edition of the document by its number, and that of each \
+                edition in a licence pack",
         check: "run `keymuster status`: it names the edition that is installed",
-        remedy: "let the client ask again for the edition that is installed",
+        remedy: "bring the answer that belongs to the edition, or let the client ask again",
     }
 
     COUNT_BELOW_THRESHOLD: 615 "count-below-threshold" Failure 0 {
         sentence: "the lease states a smaller count of clients than the publisher's threshold",
-        cause: "the host works with an older catalogue, in which the threshold is lower",
+        cause: "the host works with an older licence pack, in which the threshold is lower",
         cause: "somebody changed the program of a host to grant below the threshold",
-        check: "run `keymuster inspect FILE`: it shows count and threshold of the lease",
-        check: "run `keymuster-host status`: it shows the host's licence packs and thresholds",
-        remedy: "import the publisher's newest licence pack on the host and let the client ask again",
+        check: "run `keymuster inspect FILE` on the product's licence pack: it shows the threshold of each edition",
+        check: "run `keymuster-host status`: it shows the version of each licence pack, and the thresholds",
+        remedy: "run `keymuster-host add-publisher --trust FILE --pack FILE` on the host with the publisher's newest \
+                 licence pack, and let the client ask again",
     }
 
     FOR_ANOTHER_HOST: 616 "for-another-host" Failure 0 {
@@ -149,8 +160,9 @@ codes! {
         cause: "the machine was moved to another company, or is a guest in its network",
         cause: "the company received a new customer number, for example after a merger",
         cause: "a host of another company stands in this network",
-        check: "run `keymuster status`: it shows the customer that is trusted, and which host answered",
+        check: "run `keymuster status`: it shows the customer of the lease that is held, and which host was tried",
         check: "ask your administrators whether the customer number has changed",
-        remedy: "point the client to a host of its own company; if the customer has rightly changed, rearm the client",
+        remedy: "point the client to a host of its own company; if the customer has rightly changed, release the lease \
+                 with `keymuster release` at the host that granted it, or wait until it has ended",
     }
 }

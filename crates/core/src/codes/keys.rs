@@ -12,22 +12,22 @@ codes! {
     }
 
     KEY_MISTYPED: 102 "key-mistyped" Failure 422 {
-        sentence: "one symbol of the product key is wrong; its place and the symbol that fits there are known",
+        sentence: "the product key is mistyped, and what was probably meant can be told",
         cause: "a symbol was misread or mistyped; keys use only BCDFGHJKMPQRTVWXY2346789",
-        cause: "a symbol that no key contains was typed, such as O, 0, I, 1, L, S or 5",
-        check: "compare the named place, for example group 3, second symbol, with the original",
-        check: "make sure that the suggested symbol is the one in the original: a suggestion is never applied by \
-                 itself",
-        remedy: "type the key again with the suggested symbol if the original agrees",
+        cause: "two neighbouring symbols changed places",
+        cause: "up to three symbols were typed that no key contains, such as O, 0, I, 1, L, S or 5",
+        check: "compare the place that the message names, for example group 3, symbol 2, with the original",
+        check: "make sure that the original has what the message suggests: a suggestion is never applied by itself",
+        remedy: "type the key again as suggested, if the original agrees",
         known_as: "0xC004F050",
     }
 
     KEY_UNREADABLE: 103 "key-unreadable" Failure 422 {
-        sentence: "more than one symbol of the product key is wrong, so that none can be suggested",
-        cause: "neighbouring symbols or whole groups changed places",
+        sentence: "more of the product key is wrong than can be located, so that nothing is suggested",
+        cause: "whole groups changed places, or groups of two keys were mixed",
         cause: "several symbols were misread on a poor print, photograph or scan",
-        cause: "the text is the key of another system: keys of Windows and Office have 25 symbols too, and do not \
-                 work here",
+        cause: "the text is the key of another system: keys of Windows and Office have 25 symbols too, and do not work \
+                here",
         check: "compare all five groups with the original, in their order",
         check: "look for symbols that no key contains: A, E, I, L, N, O, S, U, Z, 0, 1 and 5",
         remedy: "copy the key from its original instead of typing it, or ask the publisher to send it again",
@@ -35,9 +35,10 @@ codes! {
     }
 
     KEY_UNKNOWN_VERSION: 104 "key-unknown-version" Failure 422 {
-        sentence: "the product key is intact, but of a newer format than this program knows",
+        sentence: "the product key is intact, but of a newer format or kind than this program knows",
         cause: "the publisher mints keys with a newer version of the authority than this program was made for",
-        check: "compare the version of this program with the one that the publisher asks for",
+        check: "run `keymuster --version` or `keymuster-host --version`, and compare with the version that the \
+                publisher asks for",
         check: "try the key on a machine with the newest version of the program",
         remedy: "install the newest version of this program and enter the key again",
     }
@@ -45,22 +46,24 @@ codes! {
     KEY_WRONG_PUBLISHER: 105 "key-wrong-publisher" Refusal 422 {
         sentence: "the product key was minted by another publisher",
         cause: "keys of several publishers are at hand, and this one belongs to another product",
+        cause: "on a host with several publishers, `--publisher` named another one than the key's",
         cause: "the key was minted by a publisher's test authority and typed into the released product, or the reverse",
         check: "look up which publisher sent the key",
-        check: "run `keymuster-host status` on the host: it lists the publishers that the host serves",
+        check: "run `keymuster-host status` on the host, or `keymuster status` on the client: both name their \
+                publishers",
         remedy: "enter the key where the product or host of its own publisher asks for one",
     }
 
     KEY_WRONG_KIND: 106 "key-wrong-kind" Refusal 422 {
         sentence: "the product key is valid, but of a kind that does not belong here",
         cause: "a host key was entered on a client: it belongs on the host alone, and clients take the public setup \
-                 key",
+                key",
         cause: "a MAK was entered on a host: it activates clients straight at the authority",
         cause: "a setup key was entered on a host: it is public and entitles nobody to run one",
         check: "read the kind that the message names: setup key, host key or MAK",
         check: "compare it with what the machine takes: a host takes host keys, a client takes a setup key or a MAK",
-        remedy: "on a host run `keymuster-host install-key KEY` with the host key; on a client enter the setup key or \
-                 a MAK",
+        remedy: "on a host run `keymuster-host install-key` and type the host key; on a client run `keymuster \
+                 install-key` and type the setup key or a MAK",
     }
 
     KEY_NOT_THIS_EDITION: 107 "key-not-this-edition" Refusal 422 {
@@ -68,28 +71,31 @@ codes! {
         cause: "another edition was installed than the one that was bought",
         cause: "the key of a neighbouring row was copied from a list of keys",
         check: "run `keymuster status`: it names the edition that is installed",
-        check: "compare it with the edition beside the key in the publisher's list",
+        check: "run `keymuster inspect FILE` on a file with the key: it names the edition that the key is for",
         remedy: "enter the key of the installed edition, or install the edition that the key is for",
         known_as: "0xC004F069",
     }
 
     KEY_NUMBER_UNKNOWN: 108 "key-number-unknown" Refusal 422 {
-        sentence: "the licence packs held here do not know the group or edition that the product key is for",
-        cause: "the key is for a product that is newer than the newest licence pack on this machine",
-        cause: "the key was minted for a group that the publisher has not yet put into a signed catalogue",
-        check: "run `keymuster-host status`: it names the licence packs that the host holds",
-        check: "run `keymuster inspect FILE` on the publisher's newest licence pack: it lists groups and editions",
-        remedy: "import the publisher's newest licence pack, then enter the key again",
+        sentence: "the licence pack held here does not know the group that the host key is for",
+        cause: "the key is for a product that is newer than the newest licence pack on this host",
+        cause: "the publisher has minted the key and then signed a catalogue without its group",
+        check: "run `keymuster-host status`: it names the version of each licence pack that the host holds",
+        check: "run `keymuster inspect FILE` on the publisher's newest licence pack: it lists the groups with the \
+                numbers, of which the message names one",
+        remedy: "run `keymuster-host add-publisher --trust FILE --pack FILE` with the publisher's newest licence pack, \
+                 then enter the key again",
     }
 
     KEY_ALREADY_COVERED: 109 "key-already-covered" Refusal 409 {
         sentence: "a host key that is already installed covers every group of this one",
         cause: "the installed key is of a higher group or a newer generation, which includes this one: nothing is \
-                 missing",
-        cause: "the key was meant for another host",
+                missing",
+        cause: "the key was meant for another host, for example one with more seats",
         check: "read the last five symbols in the message: they name the installed key that covers the groups",
         check: "run `keymuster-host status`: it lists the installed keys with the groups that each covers",
-        remedy: "leave the installed key as it is; clients of these groups are served already",
+        remedy: "leave the installed key as it is: clients of these groups are served already; a key that was bought \
+                 for its seats or limits goes on a host of its own",
         known_as: "0xC004F015",
     }
 

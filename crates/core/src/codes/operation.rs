@@ -1,4 +1,4 @@
-//! 4xx: what the servers say about requests as such, about their administration and about their databases.
+//! 4xx: what the servers say about requests as such, about how they were started and about their databases.
 
 codes! {
     REQUEST_INVALID: 401 "request-invalid" Refusal 400 {
@@ -15,7 +15,8 @@ codes! {
         sentence: "the body of the request is larger than any valid one can be",
         cause: "another file than a request was sent",
         cause: "something on the network probes the port",
-        check: "look in the server's log from which address the request came",
+        check: "start the server with `KEYMUSTER_LOG=debug` for a while: its log then names address and code of every \
+                answer",
         check: "run `keymuster inspect FILE` on the file that was sent",
         remedy: "send the request as it was made; look after the machine at the logged address if it should not ask",
     }
@@ -23,21 +24,23 @@ codes! {
     REQUEST_TIMEOUT: 403 "request-timeout" Failure 408 {
         sentence: "the request did not arrive completely in time",
         cause: "the network between client and server is slow or loses packets",
-        cause: "a port scanner or a monitoring probe opened the connection and sent nothing",
-        check: "look in the server's log from which address the connection came, and whether it is always the same",
-        check: "run `keymuster status` on the client: it shows how its last attempts went",
+        cause: "a port scanner or a monitoring probe began a request and did not finish it",
+        check: "start the server with `KEYMUSTER_LOG=debug` for a while: its log then names address and code of every \
+                answer",
+        check: "run `keymuster status` on the client: it shows how its last attempt went",
         remedy: "let the client ask again, which it does by itself; mend the network if one site is affected as a \
                  whole",
     }
 
     ROUTE_UNKNOWN: 404 "route-unknown" Refusal 404 {
         sentence: "the server has nothing at this address",
-        cause: "the address is mistyped, or asks the clients' port for the console: 1688 serves clients, 1689 \
-                 administration",
-        cause: "the address names something that was deleted, or belongs to another version of the interface",
+        cause: "the address is that of the host's port 1689, which only tells whether the host works: clients ask on \
+                1688",
         cause: "a host's address stands where the authority's belongs, or the reverse: the authority's port is 1690",
-        check: "compare host, port and path with the documentation",
-        check: "look up in the console whether the thing that the address names still exists",
+        cause: "the path is mistyped, or belongs to another version of the protocol",
+        check: "compare host, port and path with what was meant: `/v1/activate` and `/v1/release` at a host, \
+                `/v1/activate`, `/v1/certify` and `/v1/pack` at an authority",
+        check: "ask `/livez` at the same address: hosts and authorities answer `ok`",
         remedy: "correct the address",
     }
 
@@ -53,75 +56,75 @@ codes! {
         sentence: "the body's content type is not the one that this address takes",
         cause: "a script does not set `Content-Type`, or sets that of a form",
         cause: "a proxy on the way changed the header",
-        check: "read in the answer which content type is expected",
-        check: "compare it with what was sent: `application/cose` for signed requests, `application/json` for \
-                 administration",
+        check: "read in the answer which content type is expected: `application/cose` for signed requests",
         remedy: "send the content type that the answer names",
     }
 
     VERSION_UNSUPPORTED: 407 "version-unsupported" Refusal 422 {
-        sentence: "the server does not speak this version of the protocol",
-        cause: "the product is newer than the host, which has not been upgraded",
-        cause: "the product is so old that the server no longer speaks its version",
-        check: "compare the version in the request with those that the answer lists",
-        check: "run `keymuster-host status`: it shows the version of the host",
-        remedy: "upgrade the older of the two; a host should be upgraded before its clients",
+        sentence: "the server said no for a reason that this program is too old to know",
+        cause: "the host or authority is newer than the product, and so is the reason",
+        cause: "something between client and server answers in the form of a refusal",
+        check: "read the server's own sentence in the message, and the name of the reason behind it",
+        check: "run `keymuster-host status`: it shows the version of the host; compare with `keymuster --version`",
+        remedy: "do what the server's sentence says, and upgrade the older of the two",
     }
 
     HOST_READ_ONLY: 408 "host-read-only" Failure 503 {
         sentence: "the database cannot be written at the moment, so that nothing is granted",
         cause: "the disk of the data directory is full",
-        cause: "the file system was mounted read-only after an error",
-        cause: "the PostgreSQL server is in recovery, or a failover is under way",
-        check: "run `keymuster-host status`: it shows the database, its place and the last error",
-        check: "look at the free space and the state of the disk that holds the data directory",
-        remedy: "free some space or mend the disk or database server; the host recovers by itself, and leases stay \
-                 valid",
+        cause: "another program keeps the database locked, for example one that copies it",
+        check: "run `keymuster-host status`: it names the data directory",
+        check: "look at the free space of the disk that holds the data directory, and at the last error in the log",
+        remedy: "free some space, or end the program that keeps the database locked; the server recovers by itself, \
+                 and leases stay valid",
     }
 
     HOST_BUSY: 409 "host-busy" Failure 503 {
         sentence: "more requests are waiting than the server can answer in time",
         cause: "many machines were switched on at once, for example after a power cut",
-        cause: "the disk or the database server is slow, so that each commit takes long",
-        check: "run `keymuster-host status`: it shows the length of the queue and how long commits take",
-        check: "look in the log whether few addresses send most of the requests",
-        remedy: "wait: clients come back after the time in `Retry-After`; move the database to a faster disk if it \
-                 recurs",
+        cause: "the disk is slow, so that each commit takes long",
+        check: "look in the server's log for requests that took too long, and at the load of its processor and disk",
+        check: "start the server with `KEYMUSTER_LOG=debug` for a while: its log then tells whether few addresses send \
+                most of the requests",
+        remedy: "wait: clients come back by themselves, after the time in `Retry-After` at the earliest; move the data \
+                 directory to a faster disk if it recurs",
     }
 
     NOT_READY: 410 "not-ready" Failure 503 {
-        sentence: "the server is starting or stopping and takes no requests at the moment",
-        cause: "the server was started a moment ago and still reads its database or migrates it",
-        cause: "the server was told to stop and finishes what it has begun",
-        check: "look in the server's log for the last line about starting or stopping",
-        check: "run `keymuster-host status` again in a few seconds",
-        remedy: "wait a few seconds; if it stays so, act on the last error in the server's log",
+        sentence: "the server runs, but cannot do its work at the moment",
+        cause: "its database cannot be written: the disk is full, or another program keeps it locked",
+        cause: "more requests are waiting than it can answer",
+        cause: "a host's clock is behind its own ledger",
+        check: "read the sentence in the answer of `/readyz`: it says what the server cannot do",
+        check: "look at the last error in the server's log",
+        remedy: "mend what the answer names; the server is ready again by itself",
     }
 
     INTERNAL_FAILURE: 411 "internal-failure" Failure 500 {
         sentence: "the server failed at this request for a reason of its own, which is in its log",
         cause: "a fault in the server's program",
-        cause: "the operating system refused something unexpected, such as memory or a file",
-        check: "look in the server's log for the request id in the answer: the cause stands in the same line",
-        remedy: "try again; if it recurs, send the log line with the request id to those who support the server",
+        cause: "the operating system refused something unexpected, such as memory or access to a file",
+        check: "look in the server's log for an error at the time of the answer",
+        remedy: "try again; if it recurs, send the lines of the log to those who support the server",
     }
 
     DATABASE_DAMAGED: 412 "database-damaged" Failure 500 {
-        sentence: "the database contradicts itself at the table, column and row that the log names",
+        sentence: "the database is damaged: the message or the log names table, column and row, or the file",
         cause: "the database was changed by hand or by another program",
         cause: "the disk lost writes that it had confirmed, for example in a power cut",
         cause: "a backup was copied from the files of a running server",
-        check: "look in the server's log for the table, column and row",
+        check: "look in the message, or in the server's log, for the table, column and row",
         check: "look at the health of the disk that holds the data directory",
-        remedy: "stop the server, keep a copy of the database, and restore the last backup; clients keep their leases",
+        remedy: "stop the server, keep a copy of the data directory, and restore the last backup; clients keep their \
+                 leases",
     }
 
     DATABASE_NEWER: 413 "database-newer" Failure 0 {
         sentence: "the database was last used by a newer version of this program, so that this one does not start",
         cause: "the program was taken back to an older version after an upgrade",
         cause: "an older program was started with the data directory of a newer one",
-        check: "compare the two versions in the message",
-        check: "make sure that the data directory in the message is the one that you mean",
+        check: "compare the two versions of the schema in the message",
+        check: "make sure that the data directory is the one that you mean",
         remedy: "start the newer version again, or restore the backup that was taken before the upgrade",
     }
 
@@ -129,38 +132,41 @@ codes! {
         sentence: "the server cannot listen, because another program uses the address and port",
         cause: "the server is running already, for example as a service",
         cause: "a Microsoft KMS host or another program on this machine listens on port 1688",
-        check: "run `keymuster-host status`: it answers if a host is running on this machine",
+        check: "ask `http://127.0.0.1:1689/livez` on this machine: a host that is running answers `ok`",
         check: "find the program that listens on the port which the message names",
-        remedy: "stop the other program, or configure another port and publish it in the SRV record",
+        remedy: "stop the other program, or choose another port with the option that the message names; clients learn \
+                 a host's port from its SRV record",
     }
 
     STORE_UNWRITABLE: 415 "store-unwritable" Failure 0 {
-        sentence: "the data directory or a file in it cannot be written, so that the server does not start",
-        cause: "the server runs as another user than the owner of the directory",
-        cause: "the directory does not exist, or lies on a disk that is full or read-only",
+        sentence: "this user may not read or write the data directory or a file in it",
+        cause: "the program runs as another user than the owner of the directory",
+        cause: "the directory lies on a file system that was mounted for reading only, or beneath a file",
         cause: "the server was once started as the superuser, and its files belong to that user since",
-        check: "look at owner, rights and free space of the path in the message",
+        check: "look at owner and rights of the path in the message, and at the file system it lies on",
         check: "look up which user the service runs as",
-        remedy: "give the directory and all files in it to the user of the service, then start it again",
+        remedy: "give the directory and all files in it to the user of the service, and run commands as that user; or \
+                 name another directory with `--data-dir`",
     }
 
     HOST_CLOCK_WRONG: 416 "host-clock-wrong" Failure 503 {
-        sentence: "the host's clock is behind its own ledger, so that it refuses to sign",
+        sentence: "the host's clock is behind a time that it knows to have passed",
         cause: "the host's clock was turned back, or was ahead when the newest leases were granted",
         cause: "the host's machine was resumed or started without a time source",
+        cause: "on `keymuster-host activate`: the authority's clock is ahead of the host's",
         check: "run `keymuster-host status`: it shows the host's time and that of the newest entry in its ledger",
         check: "compare the host's time with a clock that you trust, in UTC",
-        remedy: "synchronise the host's clock; if the ledger is ahead of the true time, it signs again once that time \
-                 is reached",
+        remedy: "synchronise the host's clock; if the ledger is ahead of the true time, the host grants again once \
+                 that time is reached",
     }
 
     RATE_LIMITED: 417 "rate-limited" Refusal 429 {
-        sentence: "this address has sent more requests than are allowed in so short a time",
-        cause: "a script repeats a refused request at once instead of waiting",
-        cause: "many machines stand behind one address, for example that of a gateway",
-        cause: "somebody tries keys or passwords",
-        check: "look in the server's log what the address asked for, and how often",
-        check: "find out whether the address is that of a gateway or a single machine",
-        remedy: "wait for the time in `Retry-After`; stop the script or machine that asks without pause",
+        sentence: "too many wrong product keys came from this address, or were tried in place of this one",
+        cause: "a script repeats a refused request with a wrong key instead of waiting",
+        cause: "many machines with a wrong key stand behind one address, for example that of a gateway",
+        cause: "somebody tries keys",
+        check: "as the publisher, look in the authority's log: it names the address and what was refused",
+        check: "find out whether the address is that of a gateway or of a single machine",
+        remedy: "wait for the time in the answer; stop the script or machine that asks, and correct its key",
     }
 }
