@@ -181,7 +181,9 @@ fn what_the_outside_world_does_to_a_server_has_a_code() {
     check_fails(&run("keymuster-host", &data_dir, &serve, ""), 3, &["(KM-414 address-in-use)", &what_to_do]);
 
     let beneath_a_file = data_dir.join("host.key").join("x");
-    let add = ["add-publisher", "--trust", "/dev/null", "--pack", "/dev/null"];
+    let no_text = directory.path().join("no text");
+    fs::write(&no_text, [0xff; 100]).unwrap();
+    let add = ["add-publisher", "--trust", no_text.to_str().unwrap(), "--pack", "/dev/null"];
     check_fails(&run("keymuster-host", &data_dir, &add, ""), 1, &["(KM-602 document-malformed)"]);
     check_fails(&run("keymuster-host", &beneath_a_file, &["status"], ""), 3, &["(KM-415 store-unwritable)"]);
     check_fails(&run("keymuster-host", &beneath_a_file, &["activate"], ""), 3, &["(KM-415 store-unwritable)"]);

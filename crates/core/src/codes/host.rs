@@ -160,7 +160,8 @@ codes! {
         check: "run `keymuster status` on the client: it names the publisher and each host that was tried, with how it \
                 was found",
         remedy: "run `keymuster-host add-publisher --trust FILE --pack FILE`, then `keymuster-host install-key` and \
-                 `keymuster-host activate` for that publisher; or point the client to the right host",
+                 `keymuster-host activate` for that publisher; point the client to the right host; or carry the \
+                 request to the authority of its own publisher",
     }
 
     LEASE_UNKNOWN: 214 "lease-unknown" Refusal 404 {
@@ -171,8 +172,8 @@ codes! {
         check: "run `keymuster status` on the client: it shows what is held and which host answered last",
         check: "run `keymuster-host status` on the host: it shows how many entries its ledger has, and of when the \
                 newest is",
-        remedy: "release the lease at the host that granted it, for example with `keymuster --host HOST release`, or \
-                 let it end by itself",
+        remedy: "do nothing if the client holds none; otherwise release the lease at the host that granted it, for \
+                 example with `keymuster --host HOST release`, or let it end by itself",
     }
 
     SEAT_FENCED: 215 "seat-fenced" Refusal 409 {

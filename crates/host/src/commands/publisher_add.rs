@@ -29,9 +29,9 @@ pub struct Options {
 /// Runs the command.
 pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let env = Env::system();
-    let text = String::from_utf8(files::read_private(&options.trust, trust::SIZE_MAX)?)
-        .context("the trust file is no text")?;
-    let trust: Trust = text.parse().with_context(|| format!("cannot use {}", options.trust.display()))?;
+    let text = files::read_private(&options.trust, trust::SIZE_MAX)?;
+    let trust = String::from_utf8_lossy(&text).parse::<Trust>();
+    let trust = trust.with_context(|| format!("cannot use {}", options.trust.display()))?;
     let file = files::read_private(&options.pack, bundle::SIZE_MAX)?;
     let pack = Bundle::parse_file(&file).with_context(|| format!("cannot use {}", options.pack.display()))?;
 
