@@ -1,5 +1,7 @@
 //! What was probably meant by a name that does not exist.
 
+use strsim::levenshtein;
+
 /// A sentence about a name that is not among those known, with the nearest one if there is a near one.
 pub fn unknown<'k>(what: &str, name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     match nearest(name, known) {
@@ -10,24 +12,9 @@ pub fn unknown<'k>(what: &str, name: &str, known: impl IntoIterator<Item = &'k s
 
 /// The known name with the fewest edits to `name`, if at most every second letter differs.
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let measured = known.into_iter().map(|candidate| (edits(name, candidate), candidate));
+    let measured = known.into_iter().map(|candidate| (levenshtein(name, candidate), candidate));
     let (edits, candidate) = measured.min_by_key(|(edits, _)| *edits)?;
     (edits * 2 <= name.len().max(candidate.len())).then_some(candidate)
-}
-
-/// The Levenshtein distance of two short texts.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for (row, letter) in (1..).zip(a.chars()) {
-        let mut current = vec![row];
-        for (column, other) in b.iter().enumerate() {
-            let replaced = above[column] + usize::from(letter != *other);
-            current.push(replaced.min(above[column + 1] + 1).min(current[column] + 1));
-        }
-        above = current;
-    }
-    above[b.len()]
 }
 
 #[cfg(test)]
@@ -47,7 +34,7 @@ mod tests {
             assert_eq!(nearest(name, known), expected, "{name}");
         }
         assert_eq!(nearest("x", []), None);
-        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(levenshtein("kitten", "sitting"), 3);
         assert_eq!(unknown("group", "oss", ["os"]), "there is no group \"oss\"; did you mean \"os\"?");
     }
 }

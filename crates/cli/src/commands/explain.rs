@@ -3,6 +3,7 @@
 use clap::Args;
 use keymuster_core::codes::{self, Code};
 use serde_json::json;
+use strsim::levenshtein;
 
 use crate::answer::Answer;
 use crate::failure::Failure;
@@ -55,26 +56,12 @@ fn json_of(code: &Code) -> serde_json::Value {
 /// The codes whose names or numbers differ least from `text`.
 fn nearest(text: &str) -> Vec<&'static Code> {
     let text = text.trim().to_ascii_lowercase();
-    let distance = |code: &&'static Code| edits(&text, code.name).min(edits(&text, &format!("km-{}", code.number)));
+    let distance =
+        |code: &&'static Code| levenshtein(&text, code.name).min(levenshtein(&text, &format!("km-{}", code.number)));
     let mut codes: Vec<&Code> = codes::all().collect();
     codes.sort_by_key(distance);
     codes.truncate(NEAREST_MAX);
     codes
-}
-
-/// The Levenshtein distance of two short texts.
-fn edits(a: &str, b: &str) -> usize {
-    let mut above: Vec<usize> = (0..=b.chars().count()).collect();
-    for (row, letter) in (1..).zip(a.chars()) {
-        let mut current = vec![row];
-        for (other, window) in b.chars().zip(above.windows(2)) {
-            let (replaced, removed) = (window[0] + usize::from(letter != other), window[1] + 1);
-            let added = current.last().map_or(row, |left| left + 1);
-            current.push(replaced.min(removed).min(added));
-        }
-        above = current;
-    }
-    above.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -84,7 +71,7 @@ mod tests {
     #[test]
     fn the_distance_counts_edits() {
         for (a, b, expected) in [("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3), ("x", "x", 0)] {
-            assert_eq!(edits(a, b), expected, "{a} {b}");
+            assert_eq!(levenshtein(a, b), expected, "{a} {b}");
         }
         assert_eq!(nearest("treshold-not-met")[0].name, "threshold-not-met");
     }
