@@ -84,31 +84,30 @@ pub struct Terms {
 impl<'a> Site<'a> {
     /// The edition a request names, where an entitlement that has not ended covers it.
     pub fn covered_edition(&self, request: &ClientRequest, now: Timestamp) -> Result<&'a Edition, Refusal> {
+        self.choose(request, now).map(|(edition, ..)| edition)
+    }
+
+    /// The edition a request names, and the entitlement that covers it, has the pool if one is asked for, and lasts
+    /// longest, with its index.
+    fn choose(
+        &self,
+        request: &ClientRequest,
+        now: Timestamp,
+    ) -> Result<(&'a Edition, usize, &'a Entitlement), Refusal> {
         let unknown =
             || Refusal::EditionUnknown { edition: request.edition, catalogue_version: self.catalogue.version };
         let edition = self.catalogue.edition(request.edition).ok_or_else(unknown)?;
-        self.entitlement_for(edition, request.pool.as_ref(), now)?;
-        Ok(edition)
-    }
-
-    /// The entitlement that covers the edition, has the pool if one is asked for, and lasts longest; and its index.
-    fn entitlement_for(
-        &self,
-        edition: &Edition,
-        pool: Option<&Slug>,
-        now: Timestamp,
-    ) -> Result<(usize, &'a Entitlement), Refusal> {
         if self.entitlements.is_empty() {
             return Err(Refusal::HostNotActivated { publisher: self.catalogue.publisher.clone() });
         }
         let covering = self.entitlements.iter().enumerate().filter(|(_, held)| self.covers(held, edition));
         let (index, best) = covering
-            .max_by_key(|(_, held)| (pool_for(held, edition, pool).is_some(), held.stop_at))
+            .max_by_key(|(_, held)| (pool_for(held, edition, request.pool.as_ref()).is_some(), held.stop_at))
             .ok_or_else(|| Refusal::EditionNotCovered { edition: edition.id.clone() })?;
         if best.stop_at <= now {
             return Err(Refusal::EntitlementExpired { stopped_at: best.stop_at });
         }
-        Ok((index, best))
+        Ok((edition, index, best))
     }
 
     fn covers(&self, entitlement: &Entitlement, edition: &Edition) -> bool {
@@ -130,8 +129,7 @@ impl<'a> Site<'a> {
         seats: impl FnOnce(&Pool) -> SeatUse,
         now: Timestamp,
     ) -> Result<Terms, Refusal> {
-        let edition = self.covered_edition(request, now)?;
-        let (index, entitlement) = self.entitlement_for(edition, request.pool.as_ref(), now)?;
+        let (edition, index, entitlement) = self.choose(request, now)?;
         let count = counted.count;
         if let Some(clients_max) = entitlement.clients_max.filter(|max| counted.is_newcomer && count > *max) {
             return Err(Refusal::ClientsExhausted { count, clients_max });

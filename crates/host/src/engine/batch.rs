@@ -181,10 +181,9 @@ impl<'a> Batch<'a> {
         self.put_client(case, Some((held.sequence, Some(held))))?;
         if let Some(seat) = &terms.seat {
             let pool = granted.entitlement.pools.iter().find(|pool| pool.id == seat.pool);
-            let free_at = pool.map_or(terms.expires, |pool| pool.free_at(terms.expires));
-            let seat = Held { fence: seat.fence, free_at };
-            let pool = pool.map_or("", |pool| pool.id.as_str());
-            let taken = store::seat::Taken { pool, client: case.request.client, seat };
+            let pool = pool.expect("the rules give seats of the entitlement's own pools");
+            let held = Held { fence: seat.fence, free_at: pool.free_at(terms.expires) };
+            let taken = store::seat::Taken { pool: pool.id.as_str(), client: case.request.client, seat: held };
             store::seat::take(self.tx, case.publisher.number, &taken, self.now)?;
         }
         Ok(Outcome::Lease { payload: entry.payload, enclosure: granted.enclosure.clone() })
