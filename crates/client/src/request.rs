@@ -42,6 +42,7 @@ impl Client {
         let lease = held.as_ref().and_then(Held::lease).map(|(lease, _)| lease);
         let reading = settings.env.reading();
         let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+        let standing = self.status().state.standing();
         let (id, identity) = (RequestId::from_bytes(settings.env.random()), identity.clone());
         let made = self.update(|record| {
             record.counter = record.counter.saturating_add(1);
@@ -69,6 +70,7 @@ impl Client {
                 boot: reading.boot,
                 fingerprint: None,
                 replaces: None,
+                standing: Some(standing),
                 extensions: None,
             };
             let signed = Signed::sign(request, &identity.secret());

@@ -4,6 +4,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::document::{from_cbor, to_cbor, within};
+use crate::id::{Label, RequestId, Slug};
 use crate::invalid::Invalid;
 
 /// The documents of an answer, a licence pack, an offline request or an offline response, each as its signed bytes
@@ -35,6 +36,39 @@ pub struct Bundle {
     /// A host's request, for an offline exchange.
     #[n(8)]
     pub host_request: Option<ByteVec>,
+    /// A host's report on what it would do.
+    #[n(9)]
+    pub report: Option<ByteVec>,
+    /// An authority's statement of the time.
+    #[n(10)]
+    pub time_reset: Option<ByteVec>,
+    /// The requests of clients that a host has collected, for one exchange.
+    #[n(11)]
+    pub client_requests: Option<Vec<ByteVec>>,
+    /// The MAK that the requests of an exchange are to be activated with, whole: a secret.
+    #[n(12)]
+    pub mak: Option<Label>,
+    /// The activations of an exchange.
+    #[n(13)]
+    pub activations: Option<Vec<ByteVec>>,
+    /// The refusals of an exchange. They are unsigned, and only explain.
+    #[n(14)]
+    pub refusals: Option<Vec<Refused>>,
+}
+
+/// One request of an exchange that was refused.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct Refused {
+    /// The request.
+    #[n(1)]
+    pub request: RequestId,
+    /// The code's name.
+    #[n(2)]
+    pub code: Slug,
+    /// The sentence with the numbers; cut where it is too long.
+    #[n(3)]
+    pub detail: Option<Label>,
 }
 
 /// The first bytes of a bundle in a file.
@@ -43,6 +77,8 @@ pub const FILE_MAGIC: &[u8; 4] = b"KM1\n";
 pub const SIZE_MAX: usize = 512 * 1024;
 /// The most issuer certificates in a bundle.
 pub const ISSUERS_MAX: usize = 8;
+/// The most requests in one exchange.
+pub const EXCHANGE_MAX: usize = 1000;
 
 impl Bundle {
     /// Reads the body of an answer.
@@ -51,6 +87,14 @@ impl Bundle {
         let bundle: Bundle = from_cbor(bytes)?;
         if bundle.issuers.as_ref().is_some_and(|issuers| issuers.is_empty() || issuers.len() > ISSUERS_MAX) {
             return Err(Invalid::Malformed("a bundle has 1 to 8 issuer certificates or no list of them".into()));
+        }
+        let exchanged = [
+            bundle.client_requests.as_ref().map(Vec::len),
+            bundle.activations.as_ref().map(Vec::len),
+            bundle.refusals.as_ref().map(Vec::len),
+        ];
+        if exchanged.into_iter().flatten().any(|length| length == 0 || length > EXCHANGE_MAX) {
+            return Err(Invalid::Malformed("a list of an exchange has 1 to 1000 entries or is absent".into()));
         }
         Ok(bundle)
     }

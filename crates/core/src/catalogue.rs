@@ -7,7 +7,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::document::{Document, Extensions};
 use crate::entitlement::Cover;
-use crate::id::{Label, Slug};
+use crate::id::{Label, Slug, check_url};
 use crate::key::{KeyKind, ProductKey, publisher_mark};
 use crate::lease::LeaseKind;
 use crate::time::Timestamp;
@@ -266,11 +266,7 @@ impl Document for Catalogue {
     const SIZE_MAX: usize = 256 * 1024;
 
     fn check(&self) -> Result<(), String> {
-        if let Some(url) = &self.help_url
-            && !(url.as_str().starts_with("https://") || url.as_str().starts_with("http://"))
-        {
-            return Err("help_url does not begin with https:// or http://".into());
-        }
+        check_url("help_url", self.help_url.as_ref())?;
         self.policy.check()?;
         self.check_groups()?;
         self.check_editions()

@@ -12,9 +12,11 @@ use crate::id::{ClientId, RequestId, Slug};
 use crate::invalid::Invalid;
 use crate::issuer::Issuer;
 use crate::lease::{Lease, LeaseKind, Position};
+use crate::report::Report;
 use crate::revocation::Revocations;
 use crate::signature::{PublicKey, SignerId};
 use crate::time::Timestamp;
+use crate::time_reset::TimeReset;
 use crate::trust::Trust;
 
 /// The verified top of a chain: issuers under a trusted root, and what was revoked.
@@ -114,6 +116,27 @@ impl<'a> Chain<'a> {
         Ok(activation)
     }
 
+    /// A host's report to `asker`, on an entitlement that this chain has verified.
+    pub fn report(&self, bytes: &[u8], on: &Signed<Entitlement>, asker: &Asker<'_>) -> Result<Signed<Report>, Invalid> {
+        let report = Signed::<Report>::verify(bytes, &on.host_key)?;
+        if report.publisher != self.trust.publisher {
+            return Err(Invalid::WrongPublisher);
+        }
+        if report.entitlement != on.id || report.position.host != on.host {
+            return Err(Invalid::ForAnotherHost);
+        }
+        asker.check_request(report.edition, report.request)?;
+        Ok(report)
+    }
+
+    /// An authority's statement of the time to `asker`.
+    pub fn time_reset(&self, bytes: &[u8], asker: &Asker<'_>) -> Result<Signed<TimeReset>, Invalid> {
+        let (reset, issuer) = self.issued::<TimeReset>(bytes)?;
+        self.check_issue(&reset.publisher, reset.issued, issuer)?;
+        asker.check(reset.client, &reset.client_key, reset.edition, reset.request)?;
+        Ok(reset)
+    }
+
     /// An issuer certificate under one of the roots.
     fn root_signed(&self, bytes: &[u8]) -> Result<Signed<Issuer>, Invalid> {
         let signer = document::signer_of::<Issuer>(bytes)?;
@@ -179,6 +202,10 @@ impl Asker<'_> {
         if client != self.client || *key != self.client_key {
             return Err(Invalid::ForAnotherClient);
         }
+        self.check_request(edition, request)
+    }
+
+    fn check_request(&self, edition: u16, request: RequestId) -> Result<(), Invalid> {
         if edition != self.edition.number {
             return Err(Invalid::ForAnotherEdition);
         }

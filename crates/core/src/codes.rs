@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::id::Slug;
+
 /// Defines the codes of one hundred, in ascending order, and lists them.
 ///
 /// The syntax has one text per line, and a code without a cause, a check or a remedy does not compile.
@@ -113,6 +115,11 @@ pub enum CodeKind {
 }
 
 impl Code {
+    /// The name, as documents carry it.
+    pub fn slug(&self) -> Slug {
+        self.name.parse().unwrap_or_else(|_| unreachable!("the name of every code is a slug"))
+    }
+
     /// The `type` of the problem details that carry this code, such as `urn:keymuster:code:threshold-not-met`.
     pub fn urn(&self) -> String {
         format!("{URN_PREFIX}{}", self.name)

@@ -4,6 +4,7 @@
 //! be counted at all, [`Site::grant`] whether a lease is given.
 
 use crate::catalogue::{Catalogue, Edition};
+use crate::choice::Choices;
 use crate::entitlement::{Entitlement, Pool};
 use crate::id::{HostId, RequestId, Slug};
 use crate::lease::{LeaseKind, Seat};
@@ -21,6 +22,8 @@ pub struct Site<'a> {
     pub catalogue: &'a Catalogue,
     /// All entitlements, whatever their state.
     pub entitlements: &'a [&'a Entitlement],
+    /// What the customer chose.
+    pub choices: &'a Choices,
 }
 
 /// What the ledger knows of a client.
@@ -138,13 +141,14 @@ impl<'a> Site<'a> {
         let until = |secs: u64| now.plus(secs).min(entitlement.stop_at);
         match edition.kind {
             LeaseKind::Volume => {
-                let threshold = self.threshold(entitlement, edition).unwrap_or(edition.threshold);
+                let signed = self.threshold(entitlement, edition).unwrap_or(edition.threshold);
+                let threshold = self.choices.threshold(edition.number, signed).value;
                 if count < u64::from(threshold) {
-                    let retry_after_secs = self.catalogue.policy.retry.default_secs;
+                    let retry_after_secs = self.choices.retry(self.catalogue).value;
                     return Err(Refusal::ThresholdNotMet { count, need: threshold, retry_after_secs });
                 }
                 let expires = until(self.catalogue.policy.lease_secs.min(entitlement.lease_secs_max));
-                let renew_after = renewal(now, expires, self.catalogue.policy.renew.default_secs);
+                let renew_after = renewal(now, expires, self.choices.renew(self.catalogue).value);
                 Ok(Terms { entitlement: index, expires, renew_after, threshold, seat: None, features })
             }
             LeaseKind::Seat => {
@@ -161,6 +165,41 @@ impl<'a> Site<'a> {
     }
 }
 
+/// What would become of a new client that asks now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rehearsal {
+    /// Which of the site's entitlements it would stand on.
+    pub entitlement: usize,
+    /// The threshold that the count has to reach.
+    pub threshold: u32,
+    /// Why it would be refused; `None` where it would get a lease.
+    pub refusal: Option<Refusal>,
+}
+
+impl Site<'_> {
+    /// What a new client that asks for the same would be answered, with `count` clients counted before it. Refused only
+    /// where there is no entitlement by which the host could show anything.
+    pub fn rehearse(
+        &self,
+        request: &ClientRequest,
+        count: u64,
+        seats: impl FnOnce(&Pool) -> SeatUse,
+        now: Timestamp,
+    ) -> Result<Rehearsal, Refusal> {
+        let (edition, entitlement, held) = self.choose(request, now)?;
+        let threshold = match edition.kind {
+            LeaseKind::Seat => 1,
+            LeaseKind::Volume => {
+                let signed = self.threshold(held, edition).unwrap_or(edition.threshold);
+                self.choices.threshold(edition.number, signed).value
+            }
+        };
+        let counted = Counted { count: count.saturating_add(1), is_newcomer: true };
+        let refusal = self.grant(request, counted, seats, now).err();
+        Ok(Rehearsal { entitlement, threshold, refusal })
+    }
+}
+
 /// Whether a request is one that this host may count.
 pub fn admit(
     site: &Site<'_>,
@@ -169,7 +208,8 @@ pub fn admit(
     now: Timestamp,
 ) -> Result<Admission, Refusal> {
     match request.act {
-        Act::Activate | Act::Release => {}
+        Act::Activate | Act::Release | Act::Check => {}
+        Act::ResetTime => return Err(Refusal::WrongWay { why: "the authority states the time, and not a host" }),
         Act::Mak => return Err(Refusal::WrongWay { why: "a MAK is activated by the authority, not by a host" }),
         Act::Rekey => return Err(Refusal::WrongWay { why: "this host does not replace client keys" }),
     }

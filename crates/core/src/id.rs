@@ -154,6 +154,33 @@ impl Label {
     }
 }
 
+impl Label {
+    /// As much of a text as a label can hold, without the characters that it may not; `None` where nothing is left.
+    pub fn cut(text: &str) -> Option<Label> {
+        let kept = text.chars().filter(|c| !c.is_control() && !misleads(*c));
+        let mut label = String::new();
+        for c in kept {
+            if label.len() + c.len_utf8() > 128 {
+                break;
+            }
+            label.push(c);
+        }
+        label.parse().ok()
+    }
+}
+
+/// Whether an optional field holds the address of a page, as browsers open it; `name` is the field's, for the error.
+pub(crate) fn check_url(name: &str, url: Option<&Label>) -> Result<(), String> {
+    let is_page = |url: &Label| {
+        let rest = url.as_str().strip_prefix("https://").or_else(|| url.as_str().strip_prefix("http://"));
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
+    };
+    match url {
+        Some(url) if !is_page(url) => Err(format!("{name} is not an address that begins with https:// or http://")),
+        _ => Ok(()),
+    }
+}
+
 /// Line and paragraph separators, and the marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm
 /// (UAX 9): in a list or a log, they would make one name look like another.
 fn misleads(c: char) -> bool {

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::document::{Document, Extensions};
-use crate::id::{ClientId, EntitlementId, HostId, RequestId, Slug};
+use crate::id::{ClientId, EntitlementId, HostId, Label, RequestId, Slug, check_url};
 use crate::signature::PublicKey;
 use crate::time::Timestamp;
 
@@ -68,6 +68,12 @@ pub struct Lease {
     /// SHA-256 of the fingerprint that the client sent with its request, as encoded there.
     #[cbor(n(18), with = "minicbor::bytes")]
     pub fingerprint: Option<[u8; 32]>,
+    /// From a failed attempt to the next, in seconds, as the customer chose it; absent means the catalogue's.
+    #[n(19)]
+    pub retry_secs: Option<u64>,
+    /// Where the customer helps its own users.
+    #[n(20)]
+    pub help_url: Option<Label>,
     /// Additions that this version ignores.
     #[n(100)]
     pub extensions: Option<Extensions>,
@@ -129,6 +135,7 @@ impl Document for Lease {
         if !(self.issued <= self.renew_after && self.renew_after <= self.expires) {
             return Err("issued, renew_after and expires are not in this order".into());
         }
+        check_url("help_url", self.help_url.as_ref())?;
         match (self.kind, &self.seat) {
             (LeaseKind::Volume, Some(_)) => Err("a volume lease has no seat".into()),
             (LeaseKind::Seat, None) => Err("a seat lease names its seat".into()),

@@ -29,13 +29,17 @@ pub mod document;
 pub mod entitlement;
 pub mod issuer;
 pub mod lease;
+pub mod report;
 pub mod request;
 pub mod revocation;
+pub mod time_reset;
 pub mod trust;
 
 // Rules.
+pub mod choice;
 pub mod clock;
 pub mod coverage;
+pub mod fingerprint;
 pub mod grant;
 pub mod ledger;
 pub mod muster;

@@ -32,11 +32,6 @@ impl Muster {
         Muster { window_secs, clients_by_second: BTreeMap::new(), count: 0 }
     }
 
-    /// The window, in seconds. Under a longer one the muster has to be built anew: this one has forgotten who left.
-    pub fn window_secs(&self) -> u64 {
-        self.window_secs
-    }
-
     /// Notes that a client asked at `now`, and before that last at `before`.
     ///
     /// A client whose last time lies in the future (the host's clock was set back) keeps that later time.
@@ -61,6 +56,33 @@ impl Muster {
             self.count = self.count.saturating_sub(oldest.remove());
         }
         self.count
+    }
+
+    /// When the count falls below `need`, if every client that has been silent for longer than `silence_secs` stays so
+    /// and all others keep asking; `None` where enough others do, or where the count is below it already.
+    ///
+    /// ```
+    /// use keymuster_core::{muster::Muster, time::{DAY, Timestamp}};
+    /// let now = Timestamp::from_secs(1_800_000_000);
+    /// let mut muster = Muster::new(30 * DAY);
+    /// muster.asked(None, now.minus(20 * DAY));
+    /// muster.asked(None, now.minus(DAY));
+    /// assert_eq!(muster.falls_below(2, 9 * DAY, now), Some(now.plus(10 * DAY)));
+    /// assert_eq!(muster.falls_below(1, 9 * DAY, now), None);
+    /// ```
+    pub fn falls_below(&mut self, need: u64, silence_secs: u64, now: Timestamp) -> Option<Timestamp> {
+        let mut count = self.count(now);
+        if count < need {
+            return None;
+        }
+        let silent = self.clients_by_second.range(..now.minus(silence_secs));
+        for (asked, clients) in silent {
+            count = count.saturating_sub(*clients);
+            if count < need {
+                return Some(asked.plus(self.window_secs));
+            }
+        }
+        None
     }
 
     fn remove(&mut self, second: Timestamp) {

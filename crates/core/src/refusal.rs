@@ -30,6 +30,10 @@ pub enum Refusal {
     SeatFenced { fence: u64, newest: u64 },
     PoolUnknown { pool: Slug },
     WrongWay { why: &'static str },
+    ExchangePending { since: Timestamp, retry_after_secs: u64 },
+    ExchangeFull { max: u64 },
+    SettingOutOfRange { name: &'static str, value: u64, min: u64, max: u64 },
+    HostTooOld { host: Slug, needed: Slug },
     KeyMalformed { why: String },
     KeyUnknown,
     KeyWrongPublisher { publisher: Slug },
@@ -75,6 +79,10 @@ impl Refusal {
             Refusal::SeatFenced { .. } => &codes::SEAT_FENCED,
             Refusal::PoolUnknown { .. } => &codes::POOL_UNKNOWN,
             Refusal::WrongWay { .. } => &codes::WRONG_WAY,
+            Refusal::ExchangePending { .. } => &codes::EXCHANGE_PENDING,
+            Refusal::ExchangeFull { .. } => &codes::EXCHANGE_FULL,
+            Refusal::SettingOutOfRange { .. } => &codes::SETTING_OUT_OF_RANGE,
+            Refusal::HostTooOld { .. } => &codes::HOST_TOO_OLD,
             Refusal::KeyMalformed { .. } => &codes::KEY_UNREADABLE,
             Refusal::KeyUnknown => &codes::KEY_UNKNOWN,
             Refusal::KeyWrongPublisher { .. } => &codes::KEY_WRONG_PUBLISHER,
@@ -95,9 +103,9 @@ impl Refusal {
     /// When to ask again, in seconds, where asking again can help.
     pub fn retry_after_secs(&self) -> Option<u64> {
         match self {
-            Refusal::ThresholdNotMet { retry_after_secs, .. } | Refusal::SeatsExhausted { retry_after_secs, .. } => {
-                Some(*retry_after_secs)
-            }
+            Refusal::ThresholdNotMet { retry_after_secs, .. }
+            | Refusal::SeatsExhausted { retry_after_secs, .. }
+            | Refusal::ExchangePending { retry_after_secs, .. } => Some(*retry_after_secs),
             _ => None,
         }
     }
@@ -129,6 +137,11 @@ impl Refusal {
             Refusal::ClientsExhausted { count, clients_max } => {
                 vec![("count", number(*count)), ("clients_max", number(*clients_max))]
             }
+            Refusal::SettingOutOfRange { name, value, min, max } => {
+                vec![("setting", text(name)), ("value", number(*value)), ("min", number(*min)), ("max", number(*max))]
+            }
+            Refusal::HostTooOld { host, needed } => vec![("host", text(host)), ("needed", text(needed))],
+            Refusal::ExchangePending { since, .. } => vec![("since", number(since.as_secs()))],
             Refusal::RequestReplayed { counter, seen } => vec![("counter", number(*counter)), ("seen", number(*seen))],
             Refusal::SeatFenced { fence, newest } => vec![("fence", number(*fence)), ("newest", number(*newest))],
             Refusal::MakExhausted { used, total } | Refusal::HostActivationsExhausted { used, total } => {
@@ -187,6 +200,16 @@ impl fmt::Display for Refusal {
             }
             Refusal::PoolUnknown { pool } => write!(f, "the entitlement has no pool {pool} for this edition"),
             Refusal::WrongWay { why } => f.write_str(why),
+            Refusal::ExchangePending { since, .. } => {
+                write!(f, "the host collected this request at {since}; it waits for its administrator's exchange")
+            }
+            Refusal::ExchangeFull { max } => write!(f, "{max} requests are collected, and no more are taken"),
+            Refusal::SettingOutOfRange { name, value, min, max } => {
+                write!(f, "{name} may be from {min} to {max}, and {value} is not")
+            }
+            Refusal::HostTooOld { host, needed } => {
+                write!(f, "the licence pack needs version {needed} of the host program, and this is {host}")
+            }
             Refusal::KeyMalformed { why } => f.write_str(why),
             Refusal::KeyWrongPublisher { publisher } => write!(f, "this key is not one of publisher {publisher}"),
             Refusal::KeyWrongKind { found, wanted } => write!(f, "this is a {found}; a {wanted} is needed here"),

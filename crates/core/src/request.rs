@@ -61,7 +61,8 @@ pub struct ClientRequest {
     /// The ratchet of the last lease.
     #[cbor(n(15), with = "minicbor::bytes")]
     pub ratchet: Option<[u8; 16]>,
-    /// The MAK, whole; only with [`Act::Mak`], only to the authority.
+    /// The MAK, whole; only with [`Act::Mak`], only to the authority. Absent there where a host collects the request and
+    /// its administrator adds the MAK.
     #[n(16)]
     pub key: Option<Label>,
     /// The machine's name, where its administrator lets it be sent.
@@ -79,6 +80,9 @@ pub struct ClientRequest {
     /// The id that this client replaces after a rekey.
     #[n(21)]
     pub replaces: Option<ClientId>,
+    /// How the client stands, for the host's counters.
+    #[n(22)]
+    pub standing: Option<Standing>,
     /// Additions that this version ignores.
     #[n(100)]
     pub extensions: Option<Extensions>,
@@ -100,6 +104,36 @@ pub enum Act {
     /// Replace the client's key.
     #[n(4)]
     Rekey,
+    /// Say what would become of a request like this, without counting it or granting anything.
+    #[n(5)]
+    Check,
+    /// A signed statement of the time, by which a client whose clock was once far ahead finds back.
+    #[n(6)]
+    ResetTime,
+}
+
+/// How a client stands when it asks: the six states that a host's counters tell apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Standing {
+    /// It was never used before.
+    #[n(1)]
+    Unlicensed,
+    /// In the grace after first use.
+    #[n(2)]
+    Grace,
+    /// It holds what is valid.
+    #[n(3)]
+    Licensed,
+    /// What it held has ended, and it is in the grace after that.
+    #[n(4)]
+    Ended,
+    /// The machine has changed too much.
+    #[n(5)]
+    OutOfTolerance,
+    /// Grace is over.
+    #[n(6)]
+    Notification,
 }
 
 /// One salted hash of a machine fact.
@@ -125,8 +159,8 @@ impl Document for ClientRequest {
     const TYPE: &'static str = "keymuster-request+cose";
 
     fn check(&self) -> Result<(), String> {
-        if (self.act == Act::Mak) != self.key.is_some() {
-            return Err("a request carries a key if, and only if, it asks for an activation by a MAK".into());
+        if self.act != Act::Mak && self.key.is_some() {
+            return Err("only a request for an activation by a MAK carries a key".into());
         }
         if self.fingerprint.as_ref().is_some_and(|facts| facts.len() > 8) {
             return Err("a fingerprint has at most eight facts".into());

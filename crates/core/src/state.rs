@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::lease::LeaseKind;
+use crate::request::Standing;
 use crate::time::Timestamp;
 
 /// What a client holds for one edition.
@@ -122,6 +123,18 @@ impl State {
                 grace(ended, GraceReason::Ended, NotificationReason::Ended)
             }
             None => grace(first_use, GraceReason::FirstUse, NotificationReason::GraceOver),
+        }
+    }
+
+    /// How the client stands, as its requests tell a host.
+    pub fn standing(&self) -> Standing {
+        match self {
+            State::Unlicensed => Standing::Unlicensed,
+            State::Grace { reason: GraceReason::FirstUse, .. } => Standing::Grace,
+            State::Grace { reason: GraceReason::Ended, .. } => Standing::Ended,
+            State::Grace { reason: GraceReason::OutOfTolerance, .. } => Standing::OutOfTolerance,
+            State::Licensed { .. } => Standing::Licensed,
+            State::Notification { .. } => Standing::Notification,
         }
     }
 

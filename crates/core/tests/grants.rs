@@ -4,6 +4,7 @@
 mod support;
 
 use keymuster_core::catalogue::Catalogue;
+use keymuster_core::choice::Choices;
 use keymuster_core::document::{Document, Signed};
 use keymuster_core::entitlement::{Cover, Entitlement, Pool};
 use keymuster_core::grant::{Admission, Counted, Known, LastRequest, Site, admit};
@@ -29,6 +30,7 @@ struct Setup {
     known: Option<Known>,
     counted: Counted,
     seats: SeatUse,
+    choices: Choices,
 }
 
 fn document<D: Document + Clone>(name: &str) -> D {
@@ -45,6 +47,7 @@ fn setup() -> Setup {
         known: None,
         counted: Counted { count: 30, is_newcomer: true },
         seats: SeatUse { own: None, others: 0, next_end: None, newest_fence: 6 },
+        choices: Choices::default(),
     }
 }
 
@@ -68,7 +71,7 @@ fn outcome(setup: &Setup, request: &ClientRequest) -> String {
 fn decide(setup: &Setup, request: &ClientRequest) -> Result<String, Refusal> {
     let held: Vec<&Entitlement> = setup.entitlements.iter().collect();
     let host = setup.entitlements.first().map_or(HostId::from_bytes([0x50; 16]), |entitlement| entitlement.host);
-    let site = Site { host, catalogue: &setup.catalogue, entitlements: &held };
+    let site = Site { host, catalogue: &setup.catalogue, entitlements: &held, choices: &setup.choices };
     if let Admission::Repeat { sequence } = admit(&site, request, setup.known.as_ref(), NOW)? {
         return Ok(format!("repeat {sequence}"));
     }

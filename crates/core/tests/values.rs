@@ -9,7 +9,6 @@ use keymuster_core::document::{Signed, payload, sign_payload};
 use keymuster_core::id::{ClientId, from_hex};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::lease::{Lease, LeaseKind};
-use keymuster_core::muster::Muster;
 use keymuster_core::signature::{PublicKey, SecretKey};
 use keymuster_core::state::{Holding, Rules, State};
 use keymuster_core::time::{DAY, Timestamp, duration_words};
@@ -97,7 +96,6 @@ fn times_and_windows_are_as_they_were_given() {
     {
         assert_eq!(duration_words(secs), words);
     }
-    assert_eq!(Muster::new(30 * DAY).window_secs(), 30 * DAY);
     let rules = Rules { kind: LeaseKind::Volume, grace_secs: DAY };
     let now = Timestamp::from_secs(1_800_000_000);
     assert!(!State::of(&Holding::default(), rules, now).may_run());

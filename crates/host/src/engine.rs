@@ -70,6 +70,13 @@ pub enum Outcome {
         /// The other documents of the answer.
         enclosure: Arc<Bundle>,
     },
+    /// What the host would do, to be signed and put into the enclosure.
+    Report {
+        /// The report's payload.
+        payload: Vec<u8>,
+        /// The other documents of the answer.
+        enclosure: Arc<Bundle>,
+    },
     /// The lease was given back.
     Released,
     /// A "no" of the rules.
@@ -81,6 +88,7 @@ impl Outcome {
     pub fn name(&self) -> &'static str {
         match self {
             Outcome::Lease { .. } => "granted",
+            Outcome::Report { .. } => "reported",
             Outcome::Released => "released",
             Outcome::Refused(refusal) => refusal.code().name,
         }

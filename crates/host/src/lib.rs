@@ -4,6 +4,7 @@
 //! wait: load, decide, store) → commit → sign → answer.
 
 // What a host holds.
+pub mod choices;
 pub mod identity;
 pub mod site;
 pub mod store;

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use keymuster_core::bundle::{Bundle, ISSUERS_MAX};
 use keymuster_core::catalogue::Catalogue;
 use keymuster_core::chain::Chain;
+use keymuster_core::choice::Choices;
 use keymuster_core::document::Signed;
 use keymuster_core::entitlement::Entitlement;
 use keymuster_core::id::{EntitlementId, HostId, Slug};
@@ -19,7 +20,7 @@ use keymuster_service::Env;
 use keymuster_service::database::Failure;
 use rusqlite::{Connection, Transaction};
 
-use crate::{identity, store};
+use crate::{choices, identity, store};
 
 /// A host: who it is and what it may grant.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Publisher {
     pub catalogue: Signed<Catalogue>,
     /// The bundle that the catalogue came in.
     pub pack: Bundle,
+    /// What the customer chose.
+    pub choices: Choices,
     /// What was granted to this host and counts.
     pub entitlements: Vec<Granted>,
     /// The host keys whose entitlement does not count, and why: mostly because it is revoked.
@@ -95,7 +98,8 @@ impl Publisher {
             let bytes = pack.catalogue.as_ref().ok_or_else(|| damaged("pack", "no catalogue".into()))?;
             chain.catalogue(bytes).map_err(|e| damaged("pack", e.to_string()))?
         };
-        Ok(Publisher { number: row.number, trust, catalogue, pack, entitlements, left_out })
+        let choices = choices::load(tx, row.number, &catalogue)?;
+        Ok(Publisher { number: row.number, trust, catalogue, pack, choices, entitlements, left_out })
     }
 
     /// The entitlement with this id, and what travels with it.

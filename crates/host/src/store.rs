@@ -4,12 +4,15 @@
 
 pub mod audit;
 pub mod client;
+pub mod counter;
 pub mod entitlement;
 pub mod host;
 pub mod host_key;
 pub mod ledger;
 pub mod publisher;
 pub mod seat;
+pub mod setting;
+pub mod shared_identity;
 pub mod tally;
 
 use std::path::Path;
@@ -25,7 +28,7 @@ use rusqlite::Connection;
 /// The database file in the data directory.
 pub const FILE_NAME: &str = "host.db";
 
-const MIGRATIONS: &[&str] = &[include_str!("store/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("store/0001_first.sql"), include_str!("store/0002_activation.sql")];
 
 /// Opens the database of a data directory, and creates it where there is none.
 pub fn open(data_dir: &Path) -> Result<Connection, Failure> {

@@ -78,6 +78,7 @@ impl Machine {
             boot: Some([5; 8]),
             fingerprint: None,
             replaces: None,
+            standing: None,
             extensions: None,
         }
     }

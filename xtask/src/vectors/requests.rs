@@ -46,6 +46,7 @@ fn request() -> ClientRequest {
         boot: None,
         fingerprint: None,
         replaces: None,
+        standing: None,
         extensions: None,
     }
 }

@@ -210,6 +210,8 @@ pub fn lease() -> Lease {
         features: None,
         ratchet: None,
         fingerprint: None,
+        retry_secs: None,
+        help_url: None,
         extensions: None,
     }
 }

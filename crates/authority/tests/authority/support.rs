@@ -326,6 +326,7 @@ impl Machine {
             boot: None,
             fingerprint: None,
             replaces: None,
+            standing: None,
             extensions: None,
         }
     }

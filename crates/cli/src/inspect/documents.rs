@@ -7,7 +7,7 @@ use keymuster_core::id::{Label, to_hex};
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::ProductKey;
 use keymuster_core::lease::{Lease, LeaseKind, Position};
-use keymuster_core::request::{Act, ClientRequest, HostRequest};
+use keymuster_core::request::{Act, ClientRequest, HostRequest, Standing};
 use keymuster_core::revocation::Revocations;
 
 use crate::shown::Fields;
@@ -143,6 +143,8 @@ pub fn lease(lease: &Lease) -> Fields {
         .text("request", lease.request)
         .maybe("ratchet", lease.ratchet.map(|value| to_hex(&value)))
         .maybe("fingerprint", lease.fingerprint.map(|hash| to_hex(&hash)))
+        .maybe("retry_secs", lease.retry_secs)
+        .maybe("help_url", lease.help_url.as_ref())
         .maybe("pool", lease.seat.as_ref().map(|seat| &seat.pool))
         .maybe("fence", lease.seat.as_ref().map(|seat| seat.fence))
         .fields("position", position(&lease.position));
@@ -195,7 +197,17 @@ pub fn client_request(request: &ClientRequest) -> Fields {
         Act::Release => "release",
         Act::Mak => "activate by a MAK",
         Act::Rekey => "replace the client's key",
+        Act::Check => "say what would be answered",
+        Act::ResetTime => "state the time",
     };
+    let standing = request.standing.map(|standing| match standing {
+        Standing::Unlicensed => "unlicensed",
+        Standing::Grace => "in the grace after first use",
+        Standing::Licensed => "licensed",
+        Standing::Ended => "in the grace after an end",
+        Standing::OutOfTolerance => "out of tolerance",
+        Standing::Notification => "notification",
+    });
     let facts = request.fingerprint.iter().flatten();
     let fields = Fields::new()
         .text("publisher", &request.publisher)
@@ -217,6 +229,7 @@ pub fn client_request(request: &ClientRequest) -> Fields {
         .maybe("ratchet", request.ratchet.map(|value| to_hex(&value)))
         .maybe("boot", request.boot.map(|value| to_hex(&value)))
         .maybe("replaces", request.replaces)
+        .maybe("standing", standing)
         .texts("fingerprint", facts.map(|fact| format!("{}:{}", fact.kind, to_hex(&fact.hash))));
     with_position(fields, "previous", request.previous.as_ref())
 }

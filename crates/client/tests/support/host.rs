@@ -218,6 +218,8 @@ impl Granter {
             features: Some(vec!["export".parse().unwrap(), "plot".parse().unwrap()]),
             ratchet: Some([8; 16]),
             fingerprint: None,
+            retry_secs: None,
+            help_url: None,
             extensions: None,
         }
     }

@@ -208,4 +208,22 @@ codes! {
         remedy: "correct the address; or run `keymuster install-key` and type the setup key to be activated by a host, \
                  or a MAK to be activated by the authority",
     }
+
+    EXCHANGE_PENDING: 218 "exchange-pending" Refusal 503 {
+        sentence: "the host has collected the request and waits for the publisher's answer to it",
+        cause: "the administrator of the host has not made the exchange with the publisher yet",
+        cause: "the exchange was made before this machine asked, and the next one will carry its request",
+        check: "run `keymuster-host exchange list` on the host: it shows what is collected, and what was exchanged",
+        remedy: "on the host run `keymuster-host exchange export`, carry the file to the publisher, and run \
+                 `keymuster-host exchange import` with the answer; the machine fetches its result by itself",
+    }
+
+    EXCHANGE_FULL: 219 "exchange-full" Refusal 503 {
+        sentence: "the host has collected as many requests as it keeps",
+        cause: "collected requests were never exchanged or dropped",
+        cause: "somebody on the network sends invented requests",
+        check: "run `keymuster-host exchange list` on the host: it shows what is collected, from which address",
+        remedy: "on the host run `keymuster-host exchange export` and `keymuster-host exchange import`, or drop what is \
+                 not wanted with `keymuster-host exchange drop`",
+    }
 }

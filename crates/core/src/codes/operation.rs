@@ -169,4 +169,22 @@ codes! {
         check: "find out whether the address is that of a gateway or of a single machine",
         remedy: "wait for the time in the answer; stop the script or machine that asks, and correct its key",
     }
+
+    HOST_TOO_OLD: 421 "host-too-old" Refusal 422 {
+        sentence: "the licence pack needs a newer version of the host program",
+        cause: "the publisher's newest products are licensed in a way that this version does not know",
+        check: "run `keymuster-host --version`, and compare it with the version in the message",
+        remedy: "upgrade the host program, then import the pack again; until then the host goes on with the pack it has",
+        known_as: "0xC004F050",
+    }
+
+    SETTING_OUT_OF_RANGE: 422 "setting-out-of-range" Refusal 422 {
+        sentence: "the value is outside the range that the publisher has signed, or that the setting has",
+        cause: "the value was meant in another unit",
+        cause: "the publisher allows less than the administrator expected",
+        check: "run `keymuster-host settings` or `keymuster settings`: each line shows the value, where it comes from \
+                and the range",
+        remedy: "choose a value within the range in the message; only the publisher can widen it, with a newer licence \
+                 pack",
+    }
 }

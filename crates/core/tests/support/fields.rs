@@ -7,7 +7,7 @@ use keymuster_core::id::to_hex;
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::{KeyKind, ProductKey};
 use keymuster_core::lease::{Lease, LeaseKind, Position};
-use keymuster_core::request::{Act, ClientRequest, HostRequest};
+use keymuster_core::request::{Act, ClientRequest, HostRequest, Standing};
 use keymuster_core::revocation::Revocations;
 use keymuster_core::trust::Trust;
 use serde_json::{Value, json};
@@ -76,7 +76,8 @@ impl Fields for Lease {
             "previous": self.previous.map(|previous| previous.fields()),
             "seat": self.seat.as_ref().map(|seat| json!({ "pool": seat.pool.as_str(), "fence": seat.fence })),
             "features": self.features.as_deref().map(texts), "ratchet": hex(&self.ratchet),
-            "fingerprint": hex(&self.fingerprint),
+            "fingerprint": hex(&self.fingerprint), "retry_secs": self.retry_secs,
+            "help_url": self.help_url.as_ref().map(|url| url.as_str()),
         })
     }
 }
@@ -202,7 +203,17 @@ impl Fields for ClientRequest {
             Act::Release => 2,
             Act::Mak => 3,
             Act::Rekey => 4,
+            Act::Check => 5,
+            Act::ResetTime => 6,
         };
+        let standing = self.standing.map(|standing| match standing {
+            Standing::Unlicensed => 1,
+            Standing::Grace => 2,
+            Standing::Licensed => 3,
+            Standing::Ended => 4,
+            Standing::OutOfTolerance => 5,
+            Standing::Notification => 6,
+        });
         let facts = self.fingerprint.as_ref().map(|facts| {
             let fact = |fact: &keymuster_core::request::Fact| json!({ "kind": fact.kind, "hash": to_hex(&fact.hash) });
             facts.iter().map(fact).collect::<Vec<_>>()
@@ -217,7 +228,7 @@ impl Fields for ClientRequest {
             "fence": self.fence, "ratchet": hex(&self.ratchet), "key": self.key.as_ref().map(|key| key.as_str()),
             "name": self.name.as_ref().map(|name| name.as_str()), "fingerprint": facts,
             "system": self.system.as_ref().map(|system| system.as_str()), "boot": hex(&self.boot),
-            "replaces": self.replaces.map(|client| client.to_string()),
+            "replaces": self.replaces.map(|client| client.to_string()), "standing": standing,
         })
     }
 }

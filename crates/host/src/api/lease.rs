@@ -10,6 +10,7 @@ use keymuster_core::bundle::Bundle;
 use keymuster_core::codes;
 use keymuster_core::document::{Signed, sign_payload};
 use keymuster_core::lease::Lease;
+use keymuster_core::report::Report;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_service::Problem;
 
@@ -59,11 +60,18 @@ async fn answer(app: &App, from: SocketAddr, request: Signed<ClientRequest>) -> 
     match outcome {
         Outcome::Lease { payload, enclosure } => {
             let lease = sign_payload::<Lease>(&payload, &app.key);
-            let bundle = Bundle { lease: Some(lease.into()), ..(*enclosure).clone() };
-            let headers = [(header::CONTENT_TYPE, "application/cbor"), (header::CACHE_CONTROL, "no-store")];
-            Ok((headers, bundle.to_bytes()).into_response())
+            Ok(documents(&Bundle { lease: Some(lease.into()), ..(*enclosure).clone() }))
+        }
+        Outcome::Report { payload, enclosure } => {
+            let report = sign_payload::<Report>(&payload, &app.key);
+            Ok(documents(&Bundle { report: Some(report.into()), ..(*enclosure).clone() }))
         }
         Outcome::Released => Ok(StatusCode::NO_CONTENT.into_response()),
         Outcome::Refused(refusal) => Err(Problem::from(&refusal)),
     }
+}
+
+fn documents(bundle: &Bundle) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/cbor"), (header::CACHE_CONTROL, "no-store")];
+    (headers, bundle.to_bytes()).into_response()
 }

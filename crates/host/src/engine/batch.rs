@@ -5,12 +5,15 @@ use std::net::IpAddr;
 
 use keymuster_core::document::Signed;
 use keymuster_core::document::{from_payload, payload};
-use keymuster_core::entitlement::Entitlement;
+use keymuster_core::entitlement::{Entitlement, Pool};
+use keymuster_core::fingerprint;
 use keymuster_core::grant::{self, Admission, Counted, Known, LastRequest, Terms};
+use keymuster_core::id::Slug;
 use keymuster_core::lease::{Lease, LeaseKind, Position};
 use keymuster_core::ledger::Head;
 use keymuster_core::muster::Muster;
 use keymuster_core::refusal::Refusal;
+use keymuster_core::report::Report;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::seats::{Held, SeatUse};
 use keymuster_core::time::Timestamp;
@@ -21,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 use super::Outcome;
 use crate::site::{Publisher, Site};
 use crate::store::client::{Client, HeldLease};
-use crate::store::{self, ledger};
+use crate::store::{self, counter, ledger};
 
 /// The counts of a host, by publisher and family.
 pub(crate) type Counts = HashMap<Scope, Muster>;
@@ -36,6 +39,7 @@ pub(super) struct Batch<'a> {
     now: Timestamp,
     changes: Changes,
     outcomes: BTreeMap<(i64, &'static str), u64>,
+    counters: BTreeMap<(i64, &'static str), u64>,
 }
 
 /// What the writer takes over once the transaction is durable.
@@ -69,12 +73,13 @@ impl<'a> Batch<'a> {
         now: Timestamp,
     ) -> Batch<'a> {
         let changes = Changes { head, asked: Vec::new() };
-        Batch { tx, site, musters, now, changes, outcomes: BTreeMap::new() }
+        Batch { tx, site, musters, now, changes, outcomes: BTreeMap::new(), counters: BTreeMap::new() }
     }
 
     /// Stores what is stored once per batch.
     pub(super) fn finish(self) -> Result<Changes, Failure> {
         store::tally::add(self.tx, &self.outcomes, self.now)?;
+        store::counter::add(self.tx, &self.counters)?;
         Ok(self.changes)
     }
 
@@ -85,15 +90,86 @@ impl<'a> Batch<'a> {
         let rows = store::client::of_id(self.tx, publisher.number, request.client)?;
         let own = rows.iter().find(|row| row.edition == request.edition);
         let case = Case { publisher, request, address, own };
+        if request.act == Act::Check {
+            return self.report(&case);
+        }
+        self.note_shared_identity(&case)?;
         let outcome = self.decide_case(&case, &rows)?;
-        *self.outcomes.entry((publisher.number, outcome.name())).or_default() += 1;
+        self.tally(&case, &outcome);
         Ok(outcome)
+    }
+
+    fn tally(&mut self, case: &Case<'_>, outcome: &Outcome) {
+        let number = case.publisher.number;
+        *self.outcomes.entry((number, outcome.name())).or_default() += 1;
+        let mut count = |name| *self.counters.entry((number, name)).or_default() += 1;
+        count(counter::TOTAL);
+        if let Outcome::Refused(refusal) = outcome
+            && !waits_for_others(refusal)
+        {
+            count(counter::FAILED);
+        }
+        if let Some(standing) = case.request.standing {
+            count(counter::of_standing(standing));
+        }
+    }
+
+    /// Two copies of one client are noticed by a counter that does not rise, or by a lease shown that is not the newest
+    /// one. A copy that was restored once looks the same, so this is a sign for people and no reason to refuse.
+    fn note_shared_identity(&self, case: &Case<'_>) -> Result<(), Failure> {
+        let Case { publisher, request, own: Some(own), .. } = case else { return Ok(()) };
+        if own.client_key != *request.client_key.as_bytes() || own.last.request == request.request {
+            return Ok(());
+        }
+        let shown = request.previous.filter(|shown| shown.host == self.site.host && shown.epoch == self.site.epoch);
+        let is_older = shown.zip(own.lease).is_some_and(|(shown, newest)| shown.sequence < newest.sequence);
+        if !is_older && request.counter > own.last.counter {
+            return Ok(());
+        }
+        let before = store::client::address(self.tx, publisher.number, request.client, request.edition)?;
+        let addresses = [&*case.address.to_string(), before.as_deref().unwrap_or("-")];
+        store::shared_identity::note(self.tx, publisher.number, request.client, addresses, self.now)
+    }
+
+    /// What a new client that asks for the same would be answered: nothing is counted, nothing granted, nothing written.
+    fn report(&mut self, case: &Case<'_>) -> Result<Outcome, Failure> {
+        let Case { publisher, request, .. } = case;
+        let held: Vec<&Entitlement> = publisher.entitlements.iter().map(|granted| &*granted.entitlement).collect();
+        let desk = desk(self.site, publisher, &held);
+        let checked =
+            grant::admit(&desk, request, None, self.now).and_then(|_| desk.covered_edition(request, self.now));
+        let edition = match checked {
+            Ok(edition) => edition,
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        let family = publisher.catalogue.group_of(edition).map_or(0, |group| group.family);
+        let count = self.musters.get_mut(&(publisher.number, family)).map_or(0, |muster| muster.count(self.now));
+        let seats = self.seats(case, &held)?;
+        let rehearsal = match desk.rehearse(request, count, seat_use(seats), self.now) {
+            Ok(rehearsal) => rehearsal,
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        let granted = &publisher.entitlements[rehearsal.entitlement];
+        let report = Report {
+            publisher: publisher.trust.publisher.clone(),
+            entitlement: granted.entitlement.id,
+            request: request.request,
+            edition: request.edition,
+            time: self.now,
+            position: self.position(self.changes.head.sequence),
+            count,
+            threshold: rehearsal.threshold,
+            refusal: rehearsal.refusal.map(|refusal| refusal.code().slug()),
+            extensions: None,
+        };
+        let payload = payload(&report).expect("a report has no rules to break");
+        Ok(Outcome::Report { payload, enclosure: granted.enclosure.clone() })
     }
 
     fn decide_case(&mut self, case: &Case<'_>, rows: &[Client]) -> Result<Outcome, Failure> {
         let Case { publisher, request, own, .. } = case;
         let held: Vec<&Entitlement> = publisher.entitlements.iter().map(|granted| &*granted.entitlement).collect();
-        let desk = grant::Site { host: self.site.host, catalogue: &publisher.catalogue, entitlements: &held };
+        let desk = desk(self.site, publisher, &held);
         let known = rows.first().map(|row| Known { client_key: row.client_key, last: own.map(|own| own.last) });
         match grant::admit(&desk, request, known.as_ref(), self.now) {
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
@@ -118,11 +194,7 @@ impl<'a> Batch<'a> {
             LeaseKind::Seat => self.seats(case, &held)?,
             LeaseKind::Volume => Vec::new(),
         };
-        let seat_use = |pool: &keymuster_core::entitlement::Pool| {
-            let found = seats.into_iter().find(|(id, _)| *id == pool.id).map(|(_, seats)| seats);
-            found.expect("the seats of every pool of the edition were read")
-        };
-        match desk.grant(request, counted, seat_use, self.now) {
+        match desk.grant(request, counted, seat_use(seats), self.now) {
             // Beyond the limit of clients a newcomer is not even counted, or it would take a place for the next 30 days.
             Err(refusal @ Refusal::ClientsExhausted { .. }) => Ok(Outcome::Refused(refusal)),
             Err(refusal) => {
@@ -159,11 +231,7 @@ impl<'a> Batch<'a> {
     }
 
     /// How every pool of the edition stands.
-    fn seats(
-        &self,
-        case: &Case<'_>,
-        held: &[&Entitlement],
-    ) -> Result<Vec<(keymuster_core::id::Slug, SeatUse)>, Failure> {
+    fn seats(&self, case: &Case<'_>, held: &[&Entitlement]) -> Result<Vec<(Slug, SeatUse)>, Failure> {
         let pools = held.iter().flat_map(|entitlement| &entitlement.pools);
         let pools = pools.filter(|pool| pool.edition == case.request.edition);
         let usage = |pool| store::seat::usage(self.tx, case.publisher.number, pool, case.request.client, self.now);
@@ -191,7 +259,6 @@ impl<'a> Batch<'a> {
 
     fn terms_as_lease(&self, case: &Case<'_>, terms: &Terms, count: u64) -> Lease {
         let Case { publisher, request, .. } = case;
-        let head = self.changes.head;
         Lease {
             kind: if terms.seat.is_some() { LeaseKind::Seat } else { LeaseKind::Volume },
             publisher: publisher.trust.publisher.clone(),
@@ -200,12 +267,7 @@ impl<'a> Batch<'a> {
             client_key: request.client_key,
             edition: request.edition,
             request: request.request,
-            position: Position {
-                host: self.site.host,
-                epoch: self.site.epoch,
-                sequence: head.sequence + 1,
-                head: head.short(),
-            },
+            position: self.position(self.changes.head.sequence + 1),
             issued: self.now,
             renew_after: terms.renew_after,
             expires: terms.expires,
@@ -215,9 +277,17 @@ impl<'a> Batch<'a> {
             seat: terms.seat.clone(),
             features: terms.features.clone(),
             ratchet: None,
-            fingerprint: None,
+            fingerprint: request.fingerprint.as_ref().map(|facts| fingerprint::digest(facts)),
+            retry_secs: publisher.choices.retry_secs.map(|_| publisher.choices.retry(&publisher.catalogue).value),
+            help_url: publisher.choices.help_url.clone(),
             extensions: None,
         }
+    }
+
+    /// A place in the ledger as it stands.
+    fn position(&self, sequence: u64) -> Position {
+        let head = self.changes.head.short();
+        Position { host: self.site.host, epoch: self.site.epoch, sequence, head }
     }
 
     fn release(&mut self, case: &Case<'_>) -> Result<Outcome, Failure> {
@@ -290,6 +360,25 @@ impl<'a> Batch<'a> {
         }
         Ok(())
     }
+}
+
+/// What the rules need of a publisher.
+fn desk<'a>(site: &Site, publisher: &'a Publisher, held: &'a [&'a Entitlement]) -> grant::Site<'a> {
+    let Publisher { catalogue, choices, .. } = publisher;
+    grant::Site { host: site.host, catalogue, entitlements: held, choices }
+}
+
+/// How a pool stands, among those that were read.
+fn seat_use(seats: Vec<(Slug, SeatUse)>) -> impl FnOnce(&Pool) -> SeatUse {
+    |pool| {
+        let found = seats.into_iter().find(|(id, _)| *id == pool.id).map(|(_, seats)| seats);
+        found.expect("the seats of every pool of the edition were read")
+    }
+}
+
+/// Whether nothing is wrong with a request, and it only has to wait until others have asked or gone.
+fn waits_for_others(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::ThresholdNotMet { .. } | Refusal::SeatsExhausted { .. })
 }
 
 fn read_lease(entry: &ledger::Entry, sequence: u64) -> Result<Lease, Failure> {

@@ -5,7 +5,7 @@ use keymuster_core::id::{ClientId, from_hex, to_hex};
 use keymuster_core::request::ClientRequest;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{integer, number, parsed, seconds, timestamp};
 
@@ -123,6 +123,13 @@ pub fn put_detail(
         request.product_version.as_ref().map(|version| version.as_str()),
     ])?;
     Ok(())
+}
+
+/// The address from which a client asked last, as far as it was noted.
+pub fn address(tx: &Transaction<'_>, publisher: i64, id: ClientId, edition: u16) -> Result<Option<String>, Failure> {
+    let sql = "SELECT address FROM client_detail WHERE publisher = ?1 AND client_id = ?2 AND edition = ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    Ok(statement.query_row(params![publisher, id.to_string(), edition], |row| row.get(0)).optional()?)
 }
 
 /// Calls `seen` with publisher, edition and last time of every client, those of one client one after the other; `is_same`

@@ -1,0 +1,44 @@
+//! Requests since the host was made: in all, failed, and by the standing in which clients asked.
+
+use std::collections::BTreeMap;
+
+use keymuster_core::request::Standing;
+use keymuster_service::database::Failure;
+use rusqlite::{Transaction, params};
+
+use super::{integer, number};
+
+/// All requests.
+pub const TOTAL: &str = "total";
+/// Requests that no installed key covers, or that broke a rule of the protocol.
+pub const FAILED: &str = "failed";
+
+/// The counter's name of a standing.
+pub fn of_standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Unlicensed => "unlicensed",
+        Standing::Grace => "grace",
+        Standing::Licensed => "licensed",
+        Standing::Ended => "ended",
+        Standing::OutOfTolerance => "out-of-tolerance",
+        Standing::Notification => "notification",
+    }
+}
+
+/// Adds what a batch counted.
+pub fn add(tx: &Transaction<'_>, counted: &BTreeMap<(i64, &'static str), u64>) -> Result<(), Failure> {
+    let sql = "INSERT INTO counter (publisher, name, requests) VALUES (?1, ?2, ?3) \
+               ON CONFLICT (publisher, name) DO UPDATE SET requests = counter.requests + excluded.requests";
+    let mut statement = tx.prepare_cached(sql)?;
+    for ((publisher, name), requests) in counted {
+        statement.execute(params![publisher, name, integer(*requests)])?;
+    }
+    Ok(())
+}
+
+/// The counters of a publisher, by name.
+pub fn of(tx: &Transaction<'_>, publisher: i64) -> Result<BTreeMap<String, u64>, Failure> {
+    let mut statement = tx.prepare_cached("SELECT name, requests FROM counter WHERE publisher = ?1")?;
+    let rows = statement.query_map([publisher], |row| Ok((row.get(0)?, number(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
