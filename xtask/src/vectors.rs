@@ -12,6 +12,7 @@ mod forge;
 mod keys;
 mod limits;
 mod profile;
+mod reports;
 mod requests;
 mod revoked;
 mod trust;
@@ -59,13 +60,14 @@ fn files() -> Vec<(&'static str, Vec<Vector>)> {
         ("bundles.json", bundles::vectors()),
         ("catalogue-packs.json", answers::packs()),
         ("catalogues.json", catalogues::vectors()),
-        ("documents.json", bodies::vectors()),
+        ("documents.json", bodies::vectors().into_iter().chain(reports::documents()).collect()),
         ("entitlement-answers.json", limits::entitlements()),
         ("envelopes.json", envelopes::vectors()),
         ("lease-answers.json", answers::leases()),
         ("lease-limits.json", limits::leases()),
         ("product-keys.json", keys::vectors()),
         ("profile.json", profile::vectors()),
+        ("report-answers.json", reports::answers()),
         ("requests.json", requests::vectors()),
         ("revoked.json", revoked::vectors()),
         ("trust-files.json", trust::vectors()),

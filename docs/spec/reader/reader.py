@@ -262,7 +262,7 @@ TABLES = {
         (6, "edition", U16), (7, "request", ID), (8, "position", POSITION), (9, "issued", TIME),
         (10, "renew_after", TIME), (11, "expires", TIME), (12, "count", U64), (13, "threshold", U32),
         (14, "previous?", POSITION), (15, "seat?", SEAT), (16, "features?", many(SLUG)), (17, "ratchet?", octets(16)),
-        (18, "fingerprint?", HASH), ANY),
+        (18, "fingerprint?", HASH), (19, "retry_secs?", SECONDS), (20, "help_url?", LABEL), ANY),
     "activation": table(
         (1, "publisher", SLUG), (2, "client", ID), (3, "client_key", KEY), (4, "edition", U16), (5, "request", ID),
         (6, "key", product_key_id), (7, "issued", TIME), (8, "expires?", TIME), (9, "features?", many(SLUG)), ANY),
@@ -270,12 +270,18 @@ TABLES = {
         (1, "publisher", SLUG), (2, "sequence", U64), (3, "issued", TIME), (4, "entitlements", many(ID)),
         (5, "hosts", many(ID)), (6, "customers", many(SLUG)), (7, "issuers", many(KEY_ID)), ANY),
     "request": table(
-        (1, "act", uint(5)), (2, "publisher", SLUG), (3, "client", ID), (4, "client_key", KEY), (5, "edition", U16),
+        (1, "act", uint(7)), (2, "publisher", SLUG), (3, "client", ID), (4, "client_key", KEY), (5, "edition", U16),
         (6, "request", ID), (7, "time", TIME), (8, "high_water", TIME), (9, "counter", U64),
         (10, "product_version?", LABEL), (11, "previous?", POSITION), (12, "audience?", ID), (13, "pool?", SLUG),
         (14, "fence?", U64), (15, "ratchet?", octets(16)), (16, "key?", LABEL), (17, "name?", LABEL),
         (18, "system?", LABEL), (19, "boot?", octets(8)), (20, "fingerprint?", many(FACT, 8)), (21, "replaces?", ID),
-        ANY),
+        (22, "standing?", uint(7)), ANY),
+    "report": table(
+        (1, "publisher", SLUG), (2, "entitlement", ID), (3, "request", ID), (4, "edition", U16), (5, "time", TIME),
+        (6, "position", POSITION), (7, "count", U64), (8, "threshold", U32), (9, "refusal?", SLUG), ANY),
+    "time-reset": table(
+        (1, "publisher", SLUG), (2, "client", ID), (3, "client_key", KEY), (4, "edition", U16), (5, "request", ID),
+        (6, "issued", TIME), ANY),
     "host-request": table(
         (1, "publisher", SLUG), (2, "host", ID), (3, "host_key", KEY), (4, "request", ID), (5, "time", TIME),
         (6, "key", LABEL), (7, "catalogue_version", U32), (8, "name?", LABEL), (9, "ledger?", POSITION),
@@ -292,6 +298,10 @@ def is_unique(values):
     return len(values) == len(set(values))
 
 
+def is_page(url):
+    return url is None or re.fullmatch(r"https?://\S+", url) is not None
+
+
 def catalogue_rules(c):
     policy, families, groups, editions = c["policy"], c["families"], c["groups"], c["editions"]
     intervals = (policy["renew"], policy["retry"])
@@ -300,7 +310,7 @@ def catalogue_rules(c):
     return [
         all(0 < i["min_secs"] <= i["default_secs"] <= i["max_secs"] for i in intervals),
         policy["lease_secs"] > 0 and policy["window_secs"] > 0,
-        c.get("help_url", "https://").startswith(("https://", "http://")),
+        is_page(c.get("help_url")),
         all(is_unique([item[name] for item in items]) for items in (families, groups, editions)
             for name in ("number", "id")),
         {group["family"] for group in groups} <= {family["number"] for family in families},
@@ -321,9 +331,9 @@ RULES = {
         is_unique([pool["id"] for pool in e["pools"]]),
     ],
     "lease": lambda l: [in_order(l["issued"], l["renew_after"], l["expires"]), l["kind"] > 0,
-                        (l["kind"] == 2) == ("seat" in l)],
+                        (l["kind"] == 2) == ("seat" in l), is_page(l.get("help_url"))],
     "activation": lambda a: [a.get("expires", a["issued"]) >= a["issued"]],
-    "request": lambda r: [r["act"] > 0, (r["act"] == 3) == ("key" in r)],
+    "request": lambda r: [r["act"] > 0, r.get("standing") != 0, r["act"] == 3 or "key" not in r],
 }
 
 
@@ -383,7 +393,9 @@ def own_request(content, kind, key_field):
 # Bundles (messages.md, 2) and trust files (documents.md, 4).
 
 BUNDLE = dict(enumerate(
-    ("lease", "entitlement", "activation", "catalogue", "issuers", "revocations", "client_request", "host_request"), 1))
+    ("lease", "entitlement", "activation", "catalogue", "issuers", "revocations", "client_request", "host_request",
+     "report", "time_reset", "client_requests", "mak", "activations", "refusals"), 1))
+REFUSED = table((1, "request", ID), (2, "code", SLUG), (3, "detail?", LABEL))
 
 
 def bundle(content):
@@ -391,8 +403,11 @@ def bundle(content):
     value = decode(content)
     need(type(value) is dict and all(type(key) is int and key in BUNDLE for key in value))
     for key, item in value.items():
-        items = item if key == 5 else [item]
-        need(type(items) is list and 1 <= len(items) <= 8 and all(type(item) is bytes for item in items))
+        items = item if key in (5, 11, 13, 14) else [item]
+        need(type(items) is list and 1 <= len(items) <= (8 if key == 5 else 1000))
+        read = {12: LABEL, 14: REFUSED}.get(key, lambda document: need(type(document) is bytes))
+        for document in items:
+            read(document)
     return {BUNDLE[key]: item for key, item in value.items()}
 
 
@@ -462,8 +477,9 @@ class Chain:
         return self.revocations is not None and value in self.revocations[name]
 
     def issued(self, kind):
-        need(kind in self.content)
-        document = Document(self.content[kind], kind)
+        name = kind.replace("-", "_")
+        need(name in self.content)
+        document = Document(self.content[name], kind)
         keys = ((issuer, bytes.fromhex(issuer["key"])) for issuer in self.issuers)
         issuer, key = next(((i, k) for i, k in keys if key_id(k) == document.signer), (None, None))
         need(issuer is not None, "signer-unknown")
@@ -517,6 +533,22 @@ class Chain:
         asker.check(activation, issuer)
         return activation
 
+    def report(self, asker):
+        e, _ = self.entitlement()
+        need("report" in self.content)
+        report = Document(self.content["report"], "report").verified(bytes.fromhex(e["host_key"]))
+        need(report["publisher"] == self.publisher, "wrong-publisher")
+        is_own_host = report["entitlement"] == e["id"] and report["position"]["host"] == e["host"]
+        need(is_own_host, "for-another-host")
+        asker.check_request(report)
+        return report
+
+    def time_reset(self, asker):
+        reset, _ = self.issued("time-reset")
+        asker.check_client(reset)
+        asker.check_request(reset)
+        return reset
+
 
 class Asker:
     def __init__(self, context, trust):
@@ -526,10 +558,16 @@ class Asker:
         self.edition = next(e for e in catalogue["editions"] if e["number"] == context["edition"])
         self.group = next(g for g in catalogue["groups"] if g["number"] == self.edition["group"])
 
-    def check(self, answer, issuer):
+    def check_client(self, answer):
         need((answer["client"], answer["client_key"]) == (self.client, self.key), "for-another-client")
+
+    def check_request(self, answer):
         need(answer["edition"] == self.edition["number"], "for-another-edition")
         need(self.request in (None, answer["request"]), "answer-to-another-request")
+
+    def check(self, answer, issuer):
+        self.check_client(answer)
+        self.check_request(answer)
         need(self.group["family"] in issuer.get("families", [self.group["family"]]), "beyond-limits")
 
     def is_included(self, cover):
@@ -555,6 +593,10 @@ def answer(kind, content, context):
             return chain.lease(Asker(context, trust))
         case "activation-answer":
             return chain.activation(Asker(context, trust))
+        case "report-answer":
+            return chain.report(Asker(context, trust))
+        case "time-reset-answer":
+            return chain.time_reset(Asker(context, trust))
     raise ValueError(f"unknown kind {kind}")
 
 

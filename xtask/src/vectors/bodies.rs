@@ -41,8 +41,11 @@ fn leases() -> Vec<Vector> {
         features: Some(vec![named("export"), named("print")]),
         ratchet: Some([0x4a; 16]),
         fingerprint: Some([0xf1; 32]),
+        retry_secs: Some(3600),
+        help_url: Some(named("https://help.globex.example/licences")),
         ..seat_lease()
     };
+    let helped = |url: &str| Lease { help_url: Some(named(url)), ..lease() };
     let with_addition = Fields::of(full).with(100, map(&[(uint(1), bytes(b"later"))]));
     vec![
         document("lease/volume", "a volume lease", &signed(lease(), HOST), &public(HOST)).says(json!({
@@ -55,8 +58,12 @@ fn leases() -> Vec<Vector> {
             .says(json!({
                 "kind": 2, "edition": 3, "seat": { "pool": "cad", "fence": 7 }, "features": ["export", "print"],
                 "previous": { "host": "50".repeat(16), "epoch": 1, "sequence": 17, "head": "4d".repeat(16) },
-                "ratchet": "4a".repeat(16), "fingerprint": "f1".repeat(32),
+                "ratchet": "4a".repeat(16), "fingerprint": "f1".repeat(32), "retry_secs": 3600,
+                "help_url": "https://help.globex.example/licences",
             })),
+        contradiction("lease/help-scheme", "help that is no page", helped("ftp://help.example"), HOST),
+        contradiction("lease/help-empty", "help nowhere", helped("https://"), HOST),
+        contradiction("lease/help-blank", "an address with a blank", helped("https://help.example/a b"), HOST),
         document(
             "lease/moment",
             "a lease that ends as it begins, at the last second there is",

@@ -25,14 +25,26 @@ fn file(name: &str, about: &'static str, content: &[u8]) -> Vector {
 
 fn accepted() -> Vec<Vector> {
     let whole = answer(lease(), entitlement());
-    let content = |key: u64| if key == 5 { array(&[bytes(b"i")]) } else { bytes(b"d") };
-    let entries: Vec<_> = (1..=8).map(|key| (uint(key), content(key))).collect();
+    let refused = map(&[(uint(1), bytes(&[0x7e; 16])), (uint(2), cbor("mak-exhausted")), (uint(3), cbor("9 of 9"))]);
+    let content = |key: u64| match key {
+        5 | 11 | 13 => array(&[bytes(b"i")]),
+        12 => cbor("a key"),
+        14 => array(&[refused.clone()]),
+        _ => bytes(b"d"),
+    };
+    let entries: Vec<_> = (1..=14).map(|key| (uint(key), content(key))).collect();
     let issuers = vec![bytes(b"i"); 8];
     vec![
         bundle("answer", "an answer to a client", &whole.to_bytes()).says(json!({ "keys": [1, 2, 5] })),
         bundle("empty", "a bundle of nothing", &map(&[])).says(json!({ "keys": [] })),
         bundle("all", "every key; contents are not looked at", &map(&entries))
-            .says(json!({ "keys": [1, 2, 3, 4, 5, 6, 7, 8] })),
+            .says(json!({ "keys": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14] })),
+        bundle(
+            "thousand",
+            "as many requests as an exchange may have",
+            &map(&[(uint(11), array(&vec![bytes(b"r"); 1000]))]),
+        )
+        .says(json!({ "keys": [11] })),
         bundle("eight-issuers", "as many issuers as there may be", &map(&[(uint(5), array(&issuers))]))
             .says(json!({ "keys": [5] })),
         file("answer", "the same in a file", &whole.to_file()).says(json!({ "keys": [1, 2, 5] })),
@@ -45,7 +57,15 @@ fn malformed() -> Vec<Vector> {
     let mut vectors: Vec<Vector> = [
         ("nothing", "no bytes", Vec::new()),
         ("no-map", "an array", array(&[])),
-        ("unknown-key", "a key that does not exist", map(&[entry(9, bytes(b"d"))])),
+        ("unknown-key", "a key that does not exist", map(&[entry(15, bytes(b"d"))])),
+        ("no-requests", "an exchange of nothing", map(&[entry(11, array(&[]))])),
+        (
+            "many-requests",
+            "more requests than an exchange may have",
+            map(&[entry(11, array(&vec![bytes(b"r"); 1001]))]),
+        ),
+        ("no-refusals", "an empty list of refusals", map(&[entry(14, array(&[]))])),
+        ("refusal-bare", "a refusal without its code", map(&[entry(14, array(&[map(&[(uint(1), bytes(&[1; 16]))])]))])),
         ("key-100", "no key is kept for additions in a bundle", map(&[entry(100, map(&[]))])),
         ("text", "a text where bytes belong", map(&[entry(1, cbor("d"))])),
         ("null", "null for an absent document", map(&[entry(1, vec![0xf6])])),

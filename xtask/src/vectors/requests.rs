@@ -3,7 +3,7 @@
 use keymuster_core::document::Document;
 use keymuster_core::id::{ClientId, to_hex};
 use keymuster_core::key::KeyKind;
-use keymuster_core::request::{Act, ClientRequest, Fact, HostRequest};
+use keymuster_core::request::{Act, ClientRequest, Fact, HostRequest, Standing};
 use serde_json::json;
 
 use super::Vector;
@@ -96,6 +96,11 @@ fn clients() -> Vec<Vector> {
             .says(json!({ "act": 2, "fence": 7 })),
         of("mak", "an activation by a MAK", mak_request())
             .says(json!({ "act": 3, "key": product_key(KeyKind::Mak, DESK, 0x9b).reveal() })),
+        of("mak-without-key", "the same, for a host that collects", ClientRequest { key: None, ..mak_request() })
+            .says(json!({ "act": 3 })),
+        of("check", "what would be answered", ClientRequest { act: Act::Check, ..request() }).says(json!({ "act": 5 })),
+        of("reset-time", "what time it is", ClientRequest { act: Act::ResetTime, ..request() })
+            .says(json!({ "act": 6 })),
         of("rekey", "a new key for the client", ClientRequest { act: Act::Rekey, ..request() })
             .says(json!({ "act": 4 })),
         of("eight-facts", "as many facts as there may be", ClientRequest { fingerprint: facts(8), ..request() }),
@@ -118,6 +123,7 @@ fn full_client() -> Vec<Vector> {
         boot: Some([0xb0; 8]),
         fingerprint: facts(2),
         replaces: Some(ClientId::from_bytes([0x71; 16])),
+        standing: Some(Standing::Ended),
         ..request()
     };
     vec![client("full", "a request with every field but the key", &signed(full, CLIENT)).says(json!({
@@ -125,7 +131,7 @@ fn full_client() -> Vec<Vector> {
         "previous": { "host": "50".repeat(16), "epoch": 1, "sequence": 42, "head": "4d".repeat(16) },
         "ratchet": "4a".repeat(16), "name": "büro-7", "system": "Debian 12", "boot": "b0".repeat(8),
         "fingerprint": [{ "kind": 1, "hash": "01".repeat(8) }, { "kind": 2, "hash": "02".repeat(8) }],
-        "replaces": "71".repeat(16),
+        "replaces": "71".repeat(16), "standing": 4,
     }))]
 }
 
@@ -133,10 +139,11 @@ fn bad_clients() -> Vec<Vector> {
     let with = |key: u64, value: Vec<u8>| forced::<ClientRequest>(&Fields::of(request()).with(key, value), CLIENT);
     let of = |body: ClientRequest| forced::<ClientRequest>(&Fields::of(body), CLIENT);
     let mut vectors: Vec<Vector> = [
-        ("mak-without-key", "a MAK is asked for and not sent", of(ClientRequest { key: None, ..mak_request() })),
         ("key-without-mak", "a MAK is sent to a host", of(ClientRequest { act: Act::Activate, ..mak_request() })),
         ("nine-facts", "more facts than there may be", of(ClientRequest { fingerprint: facts(9), ..request() })),
-        ("act-5", "an act that does not exist", with(1, uint(5))),
+        ("act-7", "an act that does not exist", with(1, uint(7))),
+        ("standing-0", "a standing that does not exist", with(22, uint(0))),
+        ("standing-7", "a standing beyond the last", with(22, uint(7))),
         ("label-empty", "an empty name", with(17, text(""))),
         ("label-long", "a name of 129 bytes", with(17, text(&"a".repeat(129)))),
         ("label-lines", "a name of two lines", with(17, text("a\nb"))),

@@ -7,8 +7,10 @@ use keymuster_core::id::to_hex;
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::{KeyKind, ProductKey};
 use keymuster_core::lease::{Lease, LeaseKind, Position};
+use keymuster_core::report::Report;
 use keymuster_core::request::{Act, ClientRequest, HostRequest, Standing};
 use keymuster_core::revocation::Revocations;
+use keymuster_core::time_reset::TimeReset;
 use keymuster_core::trust::Trust;
 use serde_json::{Value, json};
 
@@ -78,6 +80,27 @@ impl Fields for Lease {
             "features": self.features.as_deref().map(texts), "ratchet": hex(&self.ratchet),
             "fingerprint": hex(&self.fingerprint), "retry_secs": self.retry_secs,
             "help_url": self.help_url.as_ref().map(|url| url.as_str()),
+        })
+    }
+}
+
+impl Fields for Report {
+    fn fields(&self) -> Value {
+        json!({
+            "publisher": self.publisher.as_str(), "entitlement": self.entitlement.to_string(),
+            "request": self.request.to_string(), "edition": self.edition, "time": self.time.as_secs(),
+            "position": self.position.fields(), "count": self.count, "threshold": self.threshold,
+            "refusal": self.refusal.as_ref().map(|code| code.as_str()),
+        })
+    }
+}
+
+impl Fields for TimeReset {
+    fn fields(&self) -> Value {
+        json!({
+            "publisher": self.publisher.as_str(), "client": self.client.to_string(),
+            "client_key": to_hex(self.client_key.as_bytes()), "edition": self.edition,
+            "request": self.request.to_string(), "issued": self.issued.as_secs(),
         })
     }
 }

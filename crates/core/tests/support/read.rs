@@ -11,9 +11,11 @@ use keymuster_core::invalid::Invalid;
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::{KeyError, ProductKey};
 use keymuster_core::lease::{Lease, Position};
+use keymuster_core::report::Report;
 use keymuster_core::request::{ClientRequest, HostRequest};
 use keymuster_core::revocation::Revocations;
 use keymuster_core::signature::PublicKey;
+use keymuster_core::time_reset::TimeReset;
 use keymuster_core::trust::Trust;
 use serde_json::{Value, json};
 
@@ -78,17 +80,31 @@ fn document(vector: &Vector) -> Outcome {
         "entitlement" => read::<Entitlement>(vector),
         "issuer" => read::<Issuer>(vector),
         "lease" => read::<Lease>(vector),
+        "report" => read::<Report>(vector),
         "revocations" => read::<Revocations>(vector),
+        "time-reset" => read::<TimeReset>(vector),
         other => panic!("{}: unknown type {other}", vector.name()),
     }
 }
 
 fn keys(bundle: &Bundle) -> Value {
-    let single = [&bundle.lease, &bundle.entitlement, &bundle.activation, &bundle.catalogue];
-    let mut keys: Vec<usize> = (1..=4).zip(single).filter(|(_, part)| part.is_some()).map(|(key, _)| key).collect();
-    keys.extend(bundle.issuers.is_some().then_some(5));
-    let single = [&bundle.revocations, &bundle.client_request, &bundle.host_request];
-    keys.extend((6..=8).zip(single).filter(|(_, part)| part.is_some()).map(|(key, _)| key));
+    let is_there = [
+        bundle.lease.is_some(),
+        bundle.entitlement.is_some(),
+        bundle.activation.is_some(),
+        bundle.catalogue.is_some(),
+        bundle.issuers.is_some(),
+        bundle.revocations.is_some(),
+        bundle.client_request.is_some(),
+        bundle.host_request.is_some(),
+        bundle.report.is_some(),
+        bundle.time_reset.is_some(),
+        bundle.client_requests.is_some(),
+        bundle.mak.is_some(),
+        bundle.activations.is_some(),
+        bundle.refusals.is_some(),
+    ];
+    let keys: Vec<usize> = (1..).zip(is_there).filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect();
     json!({ "keys": keys })
 }
 
@@ -154,6 +170,15 @@ fn answer(vector: &Vector) -> Outcome {
         "activation-answer" => {
             let catalogue = context.catalogue(vector);
             Ok(chain.activation(&part(&bundle.activation), &asker(vector, &catalogue))?.fields())
+        }
+        "report-answer" => {
+            let entitlement = chain.entitlement(&part(&bundle.entitlement))?;
+            let catalogue = context.catalogue(vector);
+            Ok(chain.report(&part(&bundle.report), &entitlement, &asker(vector, &catalogue))?.fields())
+        }
+        "time-reset-answer" => {
+            let catalogue = context.catalogue(vector);
+            Ok(chain.time_reset(&part(&bundle.time_reset), &asker(vector, &catalogue))?.fields())
         }
         other => panic!("{}: unknown kind {other}", vector.name()),
     }
