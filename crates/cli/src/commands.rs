@@ -14,11 +14,12 @@ use clap::{Parser, Subcommand};
 use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::machine::Machine;
+use crate::machines::Many;
 
 /// Activates products on this machine and explains what Keymuster says.
 ///
 /// Exit codes: 0 done; 1 a rule said no; 2 the command line was not understood; 3 network, disk or host failed;
-/// 4 not licensed (status); 5 a document or product key is not valid.
+/// 4 not licensed (status); 5 a document or product key is not valid; 6 some machines of a list failed.
 #[derive(Debug, Parser)]
 #[command(name = "keymuster", version)]
 pub struct Arguments {
@@ -31,13 +32,13 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show whether the products of this machine are licensed, until when, and what was tried last.
-    Status(status::Options),
+    Status(Many),
     /// Ask for activation now, over the network or by file.
     Activate(activate::Options),
     /// Ask for the next lease now.
-    Renew,
+    Renew(Many),
     /// Give the lease back.
-    Release,
+    Release(Many),
     /// Install a setup key (a host is asked from then on) or a MAK (the publisher's authority is).
     InstallKey(install_key::Options),
     /// Make a product known to this machine by its trust file and licence pack.
@@ -52,10 +53,10 @@ enum Command {
 pub fn run(arguments: Arguments) -> Result<Answer, Failure> {
     let machine = &arguments.machine;
     match arguments.command {
-        Command::Status(options) => status::run(machine, &options),
+        Command::Status(many) => status::run(machine, &many),
         Command::Activate(options) => activate::run(machine, &options),
-        Command::Renew => renew::run(machine),
-        Command::Release => release::run(machine),
+        Command::Renew(many) => renew::run(machine, &many),
+        Command::Release(many) => release::run(machine, &many),
         Command::InstallKey(options) => install_key::run(machine, &options),
         Command::Add(options) => add::run(machine, &options),
         Command::Inspect(options) => inspect::run(machine, &options),

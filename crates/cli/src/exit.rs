@@ -12,3 +12,5 @@ pub const ENVIRONMENT: u8 = 3;
 pub const NOT_LICENSED: u8 = 4;
 /// A document, an answer or the text of a product key is not valid.
 pub const INVALID: u8 = 5;
+/// With a list of machines: at least one of them failed or was not asked.
+pub const SOME_FAILED: u8 = 6;

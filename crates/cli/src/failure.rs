@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use keymuster_client::{Code, Error};
+use serde_json::{Value, json};
 
 use crate::exit;
 
@@ -38,6 +39,20 @@ impl Failure {
         Failure { message, code: None, advice: None, exit: exit::ENVIRONMENT }
     }
 
+    /// The same for machines.
+    pub fn json(&self) -> Value {
+        json!({ "error": {
+            "message": self.message,
+            "code": self.code.map(|code| code.name),
+            "number": self.code.map(|code| code.number),
+            "remedy": self.remedy(),
+        } })
+    }
+
+    fn remedy(&self) -> Option<&str> {
+        self.advice.as_deref().or(self.code.map(|code| code.remedy))
+    }
+
     /// How the program ends.
     pub fn exit(&self) -> u8 {
         self.exit
@@ -66,7 +81,7 @@ impl fmt::Display for Failure {
         if let Some(code) = self.code {
             write!(f, " ({code})")?;
         }
-        match self.advice.as_deref().or(self.code.map(|code| code.remedy)) {
+        match self.remedy() {
             Some(advice) => write!(f, "\n  what to do: {advice}"),
             None => Ok(()),
         }

@@ -10,8 +10,8 @@ use crate::failure::Failure;
 /// Options that hold for every command.
 #[derive(Debug, Args)]
 pub struct Machine {
-    /// The directory in which the products of this machine keep their licences.
-    #[arg(long, global = true, value_name = "DIR", env = "KEYMUSTER_STORE")]
+    /// The directory in which the products of this machine keep their licences; without it, what KEYMUSTER_STORE says.
+    #[arg(long, global = true, value_name = "DIR")]
     store: Option<PathBuf>,
     /// The publisher of the product that is meant, where there are several.
     #[arg(long, global = true, value_name = "NAME")]
@@ -19,10 +19,11 @@ pub struct Machine {
     /// The edition that is meant, where there are several.
     #[arg(long, global = true, value_name = "NAME")]
     edition: Option<String>,
-    /// The host to ask, as `HOST` or `HOST:PORT`, instead of searching for one.
-    #[arg(long, global = true, value_name = "HOST", env = "KEYMUSTER_HOST")]
+    /// The host to ask, as `HOST` or `HOST:PORT`, instead of searching for one; without it, what
+    /// KEYMUSTER_HOST says.
+    #[arg(long, global = true, value_name = "HOST")]
     host: Option<String>,
-    /// Print the result as JSON.
+    /// Print the result as JSON, an error too.
     #[arg(long, global = true)]
     pub json: bool,
 }
@@ -38,6 +39,23 @@ impl Machine {
             settings.host = Some(host.parse::<HostAddress>()?);
         }
         Ok(settings)
+    }
+
+    /// Refuses the options that a list of machines has columns for: they would say the same of all of them.
+    pub fn refuse_beside_list(&self) -> Result<(), Failure> {
+        let options = [
+            ("store", self.store.is_some()),
+            ("publisher", self.publisher.is_some()),
+            ("edition", self.edition.is_some()),
+            ("host", self.host.is_some()),
+        ];
+        match options.iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => {
+                let message = format!("--{name} cannot be used with a list of machines");
+                Err(Failure::usage(message, format!("write it into the list, in a column {name}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The products that the options allow; at least one.

@@ -9,12 +9,14 @@ mod exit;
 mod failure;
 mod inspect;
 mod machine;
+mod machines;
 mod shown;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use answer::Answer;
 use commands::Arguments;
 
 fn main() -> ExitCode {
@@ -27,6 +29,9 @@ fn main() -> ExitCode {
         }
         Err(failure) => {
             answer::note(&failure);
+            if as_json {
+                Answer::new("", failure.json()).print(as_json);
+            }
             ExitCode::from(failure.exit())
         }
     }

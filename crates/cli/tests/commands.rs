@@ -14,6 +14,7 @@ use keymuster_core::bundle::Bundle;
 use keymuster_core::key::KeyKind;
 use keymuster_core::request::ClientRequest;
 use keymuster_core::trust::Trust;
+use serde_json::{Value, json};
 use support::Publisher;
 use support::host::{Granter, Host, Reaction};
 
@@ -143,6 +144,30 @@ fn exit_codes_and_messages() {
     }
     place.check_with_input("install-key", mak.reveal().as_bytes(), 0, &["by the MAK that ends in"]);
     place.check("activate", 3, &[], &["asking the publisher's authority", "no usable address (KM-513"]);
+}
+
+#[test]
+fn an_error_is_json_where_a_result_would_be() {
+    let place = Place::with_product();
+    for (arguments, exit, expected) in [
+        ("release --json", 1, json!({"code": "lease-unknown", "number": 214})),
+        (
+            "status --json --edition other",
+            2,
+            json!({"code": null, "message": "no product fits --publisher and --edition"}),
+        ),
+        ("--json install-key ABC", 5, json!({"code": "key-wrong-length", "number": 101})),
+    ] {
+        let output = place.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{arguments}");
+        let error = &serde_json::from_slice::<Value>(&output.stdout).unwrap()["error"];
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(&error[name], value, "{arguments}: {error}");
+        }
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(error["message"].as_str().unwrap()), "people see it too: {said}");
+        assert!(said.contains(&format!("what to do: {}", error["remedy"].as_str().unwrap())), "{said}");
+    }
 }
 
 #[test]

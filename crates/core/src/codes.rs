@@ -66,7 +66,7 @@ static CHAPTERS: [(&str, &[&Code]); 6] = [
     ("2xx: the host refuses", host::ALL),
     ("3xx: the authority refuses", authority::ALL),
     ("4xx: the servers and their databases", operation::ALL),
-    ("5xx: the client cannot get or keep a lease, or a host its entitlement", client::ALL),
+    ("5xx: the client cannot get or keep a lease, a host its entitlement, or a list its machines", client::ALL),
     ("6xx: a signed document does not verify", documents::ALL),
 ];
 

@@ -11,19 +11,25 @@ use super::status;
 use crate::answer::{Answer, note};
 use crate::failure::Failure;
 use crate::machine::Machine;
+use crate::machines::{self, Many, Task};
 
 /// Options of `activate`.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Write a request for an activation by the installed MAK to a file, to be carried to the publisher.
-    #[arg(long, value_name = "FILE", conflicts_with = "response")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["response", "from"])]
     request: Option<PathBuf>,
     /// Take the publisher's answer to a request from a file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
     response: Option<PathBuf>,
+    #[command(flatten)]
+    many: Many,
 }
 
 pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
+    if let Some(result) = machines::run(machine, &options.many, Task::Activate) {
+        return result;
+    }
     let client = machine.client()?;
     match (&options.request, &options.response) {
         (Some(file), _) => write_request(&client, file),

@@ -9,16 +9,23 @@ use super::status;
 use crate::answer::{Answer, note};
 use crate::failure::Failure;
 use crate::machine::Machine;
+use crate::machines::{self, Many, Task};
 
 /// Options of `install-key`.
 #[derive(Debug, Args)]
 pub struct Options {
     /// The setup key. A MAK is a secret: leave it out here, and it is read from standard input, where no other user of
     /// the machine sees it.
+    #[arg(conflicts_with = "from")]
     key: Option<String>,
+    #[command(flatten)]
+    many: Many,
 }
 
 pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
+    if let Some(result) = machines::run(machine, &options.many, Task::InstallKey) {
+        return result;
+    }
     let client = machine.client()?;
     let key = match &options.key {
         Some(key) => public(key)?.to_owned(),

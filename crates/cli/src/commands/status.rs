@@ -1,6 +1,5 @@
 //! `keymuster status`: how the products of this machine stand, without asking anybody.
 
-use clap::Args;
 use keymuster_client::{Client, State, Status, Way};
 use keymuster_core::codes;
 use serde_json::{Value, json};
@@ -9,13 +8,13 @@ use crate::answer::Answer;
 use crate::exit;
 use crate::failure::Failure;
 use crate::machine::Machine;
+use crate::machines::{self, Many, Task};
 use crate::shown::Fields;
 
-/// Options of `status`.
-#[derive(Debug, Args)]
-pub struct Options {}
-
-pub fn run(machine: &Machine, _: &Options) -> Result<Answer, Failure> {
+pub fn run(machine: &Machine, many: &Many) -> Result<Answer, Failure> {
+    if let Some(result) = machines::run(machine, many, Task::Status) {
+        return result;
+    }
     let mut answer = Answer::new("", json!([]));
     let mut values = Vec::new();
     for product in machine.products()? {

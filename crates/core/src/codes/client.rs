@@ -136,4 +136,37 @@ codes! {
                  connection use request and response files: `keymuster-host activate --request FILE` on a host or \
                  `keymuster activate --request FILE` on a client, and then `--response FILE`",
     }
+
+    MACHINE_UNREACHABLE: 520 "machine-unreachable" Failure 0 {
+        sentence: "a machine of the list could not be reached by ssh",
+        cause: "the machine is switched off, runs no SSH server, or a firewall keeps this machine from it",
+        cause: "its name in the list is mistyped, or is not what ssh knows it by",
+        cause: "ssh would have to ask for a password, or whether the machine's key is to be trusted; with a list there is \
+                nobody to answer",
+        cause: "the program that `--ssh` names does not exist here",
+        check: "read in the message what ssh said",
+        check: "run ssh by hand with the same name: it must log in without a question",
+        remedy: "correct the name or the configuration of ssh, accept the machine's key once by hand, and use a login \
+                 by key; then run the command again, which does no harm where it has been done",
+    }
+
+    MACHINE_ANSWER_UNKNOWN: 521 "machine-answer-unknown" Failure 0 {
+        sentence: "a machine of the list was reached, and what it answered is not an answer of keymuster",
+        cause: "the command is not installed there, or not in the path of a login that is not interactive",
+        cause: "an older version is installed there",
+        cause: "that login may run another command only",
+        check: "read in the message what the machine said",
+        check: "run `keymuster --version` there through ssh, in one line and not in a session",
+        remedy: "install the same version of the command there, in a directory that is in the path of every login",
+    }
+
+    MACHINE_TOO_SLOW: 522 "machine-too-slow" Failure 0 {
+        sentence: "a machine of the list did not answer within the time limit, so that ssh was ended",
+        cause: "the machine or the network is slow, or hangs",
+        cause: "the machine searches for a host where none answers, at many names",
+        check: "run `keymuster status` there: it shows what was tried last",
+        check: "compare the time that the command takes there with `--time-limit`",
+        remedy: "find out what it waits for, or give it more time with `--time-limit`; it may have been done meanwhile, \
+                 and doing it again does no harm",
+    }
 }
