@@ -11,15 +11,13 @@ use crate::id::Slug;
 ///
 /// The syntax has one text per line, and a code without a cause, a check or a remedy does not compile.
 macro_rules! codes {
-    (@option) => { None };
-    (@option $value:literal) => { Some($value) };
     ($(
         $ident:ident: $number:literal $name:literal $kind:ident $status:literal {
             sentence: $sentence:literal,
             $(cause: $cause:literal,)+
             $(check: $check:literal,)+
             remedy: $remedy:literal,
-            $(known_as: $known_as:literal,)?
+            $(known_as: $known_as:literal,)*
         }
     )+) => {
         $(
@@ -33,7 +31,7 @@ macro_rules! codes {
                 causes: &[$($cause),+],
                 checks: &[$($check),+],
                 remedy: $remedy,
-                known_as: codes!(@option $($known_as)?),
+                known_as: &[$($known_as),*],
             };
         )+
 
@@ -101,8 +99,8 @@ pub struct Code {
     pub checks: &'static [&'static str],
     /// What to do about it.
     pub remedy: &'static str,
-    /// The code that an administrator of Microsoft KMS knows for the same situation, if there is one.
-    pub known_as: Option<&'static str>,
+    /// The codes that an administrator of Microsoft KMS knows for the same situation, the usual one first.
+    pub known_as: &'static [&'static str],
 }
 
 /// Who says no.
@@ -115,6 +113,11 @@ pub enum CodeKind {
 }
 
 impl Code {
+    /// Whether an administrator of Microsoft KMS knows the same situation as `text`, such as `0xC004F038`.
+    pub fn is_known_as(&self, text: &str) -> bool {
+        self.known_as.iter().any(|known_as| known_as.eq_ignore_ascii_case(text))
+    }
+
     /// The name, as documents carry it.
     pub fn slug(&self) -> Slug {
         self.name.parse().unwrap_or_else(|_| unreachable!("the name of every code is a slug"))
@@ -136,8 +139,8 @@ impl Code {
             let _ = writeln!(text, "  - {check}");
         }
         let _ = writeln!(text, "\nWhat to do:\n  {}", self.remedy);
-        if let Some(known_as) = self.known_as {
-            let _ = writeln!(text, "\nAdministrators of Microsoft KMS know this as {known_as}.");
+        if !self.known_as.is_empty() {
+            let _ = writeln!(text, "\nAdministrators of Microsoft KMS know this as {}.", self.known_as.join(" or "));
         }
         text
     }
@@ -196,7 +199,7 @@ fn marked(before: &str, word: &str) -> Option<&'static Code> {
     }
     match word.split_at_checked(2)? {
         (km, rest) if km.eq_ignore_ascii_case("km") => numbered(rest.strip_prefix('-').unwrap_or(rest).parse().ok()?),
-        _ => all().find(|code| code.known_as.is_some_and(|known_as| known_as.eq_ignore_ascii_case(word))),
+        _ => all().find(|code| code.is_known_as(word)),
     }
 }
 
@@ -279,9 +282,7 @@ mod tests {
     fn texts_promise_nothing_that_is_not_there() {
         for code in all() {
             for text in texts(code) {
-                for absent in
-                    ["console", "doctor", "https", "quarantine", "rearm", "PostgreSQL", "QR code", "audit log"]
-                {
+                for absent in ["console", "doctor", "https", "quarantine", "PostgreSQL", "QR code", "audit log"] {
                     assert!(!text.contains(absent), "{code}: {text:?}");
                 }
             }
@@ -305,8 +306,8 @@ mod tests {
             ] {
                 assert_eq!(find(&text), Some(code), "{text:?}");
             }
-            if let Some(known_as) = code.known_as {
-                assert_eq!(find(known_as).unwrap().known_as, code.known_as);
+            for known_as in code.known_as {
+                assert!(find(known_as).unwrap().is_known_as(known_as), "{known_as}");
             }
         }
     }
@@ -342,7 +343,10 @@ mod tests {
         assert!(text.ends_with("know this as 0xC004F038.\n"), "{text}");
         for code in all() {
             let explanation = code.explain();
-            assert!(texts(code).chain(code.known_as).all(|text| explanation.contains(text)), "{explanation}");
+            assert!(
+                texts(code).chain(code.known_as.iter().copied()).all(|text| explanation.contains(text)),
+                "{explanation}"
+            );
         }
     }
 }

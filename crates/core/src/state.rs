@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::codes::{self, Code};
 use crate::lease::LeaseKind;
 use crate::request::Standing;
 use crate::time::Timestamp;
@@ -141,6 +142,17 @@ impl State {
     /// Whether the product may run without a word: licensed or in grace.
     pub fn may_run(&self) -> bool {
         matches!(self, State::Licensed { .. } | State::Grace { .. })
+    }
+}
+
+impl NotificationReason {
+    /// The stable code by which it is explained.
+    pub fn code(&self) -> &'static Code {
+        match self {
+            NotificationReason::GraceOver | NotificationReason::Ended => &codes::GRACE_OVER,
+            NotificationReason::OutOfTolerance => &codes::OUT_OF_TOLERANCE,
+            NotificationReason::NoSeat => &codes::NO_SEAT,
+        }
     }
 }
 

@@ -21,18 +21,16 @@ const NEAREST_MAX: usize = 3;
 
 pub fn run(options: &Options) -> Result<Answer, Failure> {
     let text = options.code.join(" ");
-    let shared: Vec<&Code> = codes::all().filter(|code| is_known_as(code, &text)).collect();
+    let shared: Vec<&Code> = codes::all().filter(|code| code.is_known_as(text.trim())).collect();
     if shared.len() > 1 {
-        return Err(Failure::refused(format!("several codes stand for {text}"), choose(&shared)));
+        let explained: Vec<String> = shared.iter().map(|code| code.explain()).collect();
+        let text = format!("{text} stands for one of several situations here.\n\n{}", explained.join("\n\n"));
+        return Ok(Answer::new(text, shared.iter().map(|code| json_of(code)).collect()));
     }
     match codes::find(&text) {
         Some(code) => Ok(Answer::new(code.explain(), json_of(code))),
         None => Err(Failure::refused(format!("there is no code {text:?}"), choose(&nearest(&text)))),
     }
-}
-
-fn is_known_as(code: &Code, text: &str) -> bool {
-    code.known_as.is_some_and(|known_as| known_as.eq_ignore_ascii_case(text.trim()))
 }
 
 fn choose(codes: &[&Code]) -> String {

@@ -20,6 +20,7 @@ codes! {
         check: "as the publisher, run `keymuster-authority key show LAST5`: it names date and reason",
         remedy: "ask the publisher for a new key and install it instead",
         known_as: "0xC004C003",
+        known_as: "0xC004F051",
     }
 
     MAK_EXHAUSTED: 303 "mak-exhausted" Refusal 403 {
@@ -32,6 +33,7 @@ codes! {
                 activation",
         remedy: "order a MAK for more activations, or enter the setup key on machines that can reach a host",
         known_as: "0xC004C020",
+        known_as: "0xC004C021",
     }
 
     HOSTS_EXHAUSTED: 304 "hosts-exhausted" Refusal 403 {

@@ -11,6 +11,10 @@ codes! {
         remedy: "make the SRV record, with the host's name and port 1688; or set the host by hand, with \
                  `KEYMUSTER_HOST` for products and `keymuster --host HOST activate` for one attempt",
         known_as: "0x8007232B",
+        known_as: "0x8007007B",
+        known_as: "0x8007251D",
+        known_as: "0x80092328",
+        known_as: "0x8007267C",
     }
 
     HOST_UNREACHABLE: 502 "host-unreachable" Failure 0 {
@@ -24,6 +28,8 @@ codes! {
         remedy: "open the host's port (1688 by default) between client and host, and delete SRV records of hosts that \
                  are gone",
         known_as: "0xC004F074",
+        known_as: "0xC0020017",
+        known_as: "0x8007139F",
     }
 
     CONNECTION_REFUSED: 503 "connection-refused" Failure 0 {
@@ -36,6 +42,7 @@ codes! {
                 addresses on which the host listens",
         remedy: "start the host's service, or correct the port or name in DNS or in the client's settings",
         known_as: "0x800706BA",
+        known_as: "0xC004F039",
     }
 
     NOT_A_KEYMUSTER_HOST: 504 "not-a-keymuster-host" Failure 0 {
@@ -79,6 +86,8 @@ codes! {
         check: "look at owner, rights and free space of that path",
         remedy: "give the product's user the right to write the directory, or name one that it can write with \
                  `KEYMUSTER_STORE`",
+        known_as: "0x80070005",
+        known_as: "0xC004F025",
     }
 
     CLOCK_SUSPECT: 508 "clock-suspect" Failure 0 {
@@ -135,6 +144,9 @@ codes! {
         remedy: "start the authority, or correct its address with `keymuster-host activate --authority URL`; without a \
                  connection use request and response files: `keymuster-host activate --request FILE` on a host or \
                  `keymuster activate --request FILE` on a client, and then `--response FILE`",
+        known_as: "0x80072EE2",
+        known_as: "0x80072EE7",
+        known_as: "0x8004FE33",
     }
 
     MACHINE_UNREACHABLE: 520 "machine-unreachable" Failure 0 {
@@ -168,5 +180,33 @@ codes! {
         check: "compare the time that the command takes there with `--time-limit`",
         remedy: "find out what it waits for, or give it more time with `--time-limit`; it may have been done meanwhile, \
                  and doing it again does no harm",
+    }
+
+    GRACE_OVER: 523 "grace-over" Failure 0 {
+        sentence: "the product is not activated, and the time in which it may run without is over",
+        cause: "the product was installed longer ago than the grace lasts, and no host or authority has activated it",
+        cause: "the lease has ended because no host could be reached for months, and the grace after it has passed too",
+        check: "run `keymuster status`: it shows what was asked last, and what came of it",
+        remedy: "run `keymuster activate` and follow what it says; `keymuster activate --request FILE` works without a \
+                 network",
+        known_as: "0xC004F009",
+    }
+
+    OUT_OF_TOLERANCE: 524 "out-of-tolerance" Failure 0 {
+        sentence: "the machine has changed so much that it cannot be the one that was activated",
+        cause: "the disk or the directory of the product was copied to another machine",
+        cause: "board, disk and network card of the machine were replaced together",
+        check: "run `keymuster status`: it shows since when, and until when the product runs all the same",
+        remedy: "on a copy run `keymuster rearm`; on the same machine with new parts run `keymuster activate`, which \
+                 asks for a lease for the machine as it is now",
+        known_as: "0xC004F00F",
+    }
+
+    NO_SEAT: 525 "no-seat" Failure 0 {
+        sentence: "the product is licensed by floating seats, and this machine holds none",
+        cause: "the seat was given back, or its time is over and no host could be reached to renew it",
+        cause: "all seats were taken when this machine asked",
+        check: "run `keymuster status`: it shows what was asked last, and what came of it",
+        remedy: "run `keymuster activate`",
     }
 }

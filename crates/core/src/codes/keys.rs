@@ -20,6 +20,7 @@ codes! {
         check: "make sure that the original has what the message suggests: a suggestion is never applied by itself",
         remedy: "type the key again as suggested, if the original agrees",
         known_as: "0xC004F050",
+        known_as: "0x80070490",
     }
 
     KEY_UNREADABLE: 103 "key-unreadable" Failure 422 {
@@ -64,6 +65,7 @@ codes! {
         check: "compare it with what the machine takes: a host takes host keys, a client takes a setup key or a MAK",
         remedy: "on a host run `keymuster-host install-key` and type the host key; on a client run `keymuster \
                  install-key` and type the setup key or a MAK",
+        known_as: "0xC004F035",
     }
 
     KEY_NOT_THIS_EDITION: 107 "key-not-this-edition" Refusal 422 {

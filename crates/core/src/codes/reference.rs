@@ -14,7 +14,8 @@ pub fn reference_markdown() -> String {
         }
     }
     text.push_str(KNOWN_AS_HEAD);
-    let mut known: Vec<_> = all().filter_map(|code| Some((code.known_as?, code))).collect();
+    let mut known: Vec<_> =
+        all().flat_map(|code| code.known_as.iter().map(move |known_as| (*known_as, code))).collect();
     known.sort_by_key(|(known_as, code)| (*known_as, code.number));
     for (known_as, code) in known {
         let _ = writeln!(text, "| `{known_as}` | {code} |");
@@ -29,8 +30,8 @@ fn reference_entry(text: &mut String, code: &Code) {
         0 => writeln!(text, "A {}, never sent on its own.", code.kind),
         status => writeln!(text, "A {}, sent with HTTP status {status} and type `{}`.", code.kind, code.urn()),
     };
-    if let Some(known_as) = code.known_as {
-        let _ = writeln!(text, "Microsoft KMS: `{known_as}`.");
+    if !code.known_as.is_empty() {
+        let _ = writeln!(text, "Microsoft KMS: `{}`.", code.known_as.join("`, `"));
     }
     for (title, items) in [("Causes, the likeliest first:", code.causes), ("To check:", code.checks)] {
         let _ = writeln!(text, "\n{title}\n");
