@@ -3,13 +3,16 @@
 //! A [`Catalogue`] that was read or signed is consistent: every number is unique, every reference leads somewhere, and
 //! every setup key is the key of its edition.
 
+use std::str::FromStr;
+
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::document::{Document, Extensions};
 use crate::entitlement::Cover;
-use crate::id::{Label, Slug, check_url};
+use crate::id::{Label, NotAnId, Slug, check_url};
 use crate::key::{KeyKind, ProductKey, publisher_mark};
 use crate::lease::LeaseKind;
+use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
 /// A publisher's products and how they are licensed (`docs/spec/documents.md`, 6.2). Signed by an issuer.
@@ -28,7 +31,7 @@ pub struct Catalogue {
     /// When the issuer signed it.
     #[n(4)]
     pub issued: Timestamp,
-    /// The oldest version of the host program that can work with it.
+    /// The oldest version of the host program that can work with it: a [`HostVersion`]; what is none is too new for any.
     #[n(5)]
     pub host_min: Slug,
     /// Where the publisher explains activation to its users.
@@ -192,7 +195,46 @@ impl<'b, C> Decode<'b, C> for SetupKey {
     }
 }
 
+/// A version of the host program: one to four numbers, joined by dots; a number that is missing is 0.
+///
+/// ```
+/// use keymuster_core::catalogue::HostVersion;
+/// let version = |text: &str| text.parse::<HostVersion>();
+/// assert!(version("1.10")? > version("1.9.3")?);
+/// assert_eq!(version("1.0")?, version("1")?);
+/// assert!(version("1.x").is_err());
+/// # Ok::<(), keymuster_core::id::NotAnId>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct HostVersion([u32; 4]);
+
+impl FromStr for HostVersion {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<HostVersion, NotAnId> {
+        let not_one = NotAnId { expected: "a version: one to four numbers joined by dots, such as 1.4.0" };
+        let mut numbers = [0; 4];
+        let mut places = numbers.iter_mut();
+        for part in text.split('.') {
+            let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            let place = places.next().filter(|_| is_number).ok_or(not_one)?;
+            *place = part.parse().map_err(|_| not_one)?;
+        }
+        Ok(HostVersion(numbers))
+    }
+}
+
 impl Catalogue {
+    /// Whether a host program of version `host` can work with this catalogue (`docs/spec/documents.md`, 6.2).
+    pub fn check_host(&self, host: &Slug) -> Result<(), Refusal> {
+        // A pre-release counts as its release.
+        let released = host.as_str().split('-').next().unwrap_or_default();
+        match (released.parse::<HostVersion>(), self.host_min.as_str().parse::<HostVersion>()) {
+            (Ok(found), Ok(needed)) if found >= needed => Ok(()),
+            _ => Err(Refusal::HostTooOld { host: host.clone(), needed: self.host_min.clone() }),
+        }
+    }
+
     /// The edition with this number.
     pub fn edition(&self, number: u16) -> Option<&Edition> {
         self.editions.iter().find(|edition| edition.number == number)

@@ -1,8 +1,12 @@
-//! Which product key may be installed where: decided from the key and the catalogue alone, before anything is sent.
+//! Which product key may be installed where, and what the installed ones cover: decided from keys, catalogue and
+//! entitlements alone, before anything is sent.
 
 use crate::catalogue::{Catalogue, Edition, Group};
+use crate::entitlement::Entitlement;
 use crate::key::{KeyKind, ProductKey, publisher_mark};
+use crate::lease::LeaseKind;
 use crate::refusal::Refusal;
+use crate::time::Timestamp;
 
 /// Whether a host may install `key` beside those that it has; the group that it stands for, if so.
 ///
@@ -38,6 +42,54 @@ pub fn check_client_key(key: &ProductKey, edition: &Edition, catalogue: &Catalog
         KeyKind::Mak | KeyKind::Host => key.fields().number == edition.number,
     };
     if belongs { Ok(kind) } else { Err(Refusal::KeyNotThisEdition { edition: edition.id.clone() }) }
+}
+
+/// An installed host key, and the entitlement for it where the host holds one that counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Holding<'a> {
+    /// The key.
+    pub key: &'a ProductKey,
+    /// Its entitlement.
+    pub entitlement: Option<&'a Entitlement>,
+}
+
+/// How an edition stands on a host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// An entitlement covers it: that of the holding with this index, which of several lasts longest.
+    Covered(usize),
+    /// A key is installed whose group covers it, that of the holding with this index, but it has no entitlement now.
+    Waiting(usize),
+    /// No installed key covers it, or none with seats. A host key of its own group is the lowest that would.
+    Uncovered,
+}
+
+/// How an edition of the catalogue stands on a host with these keys.
+pub fn standing(edition: &Edition, catalogue: &Catalogue, holdings: &[Holding<'_>], now: Timestamp) -> Standing {
+    let Some(group) = catalogue.group_of(edition) else { return Standing::Uncovered };
+    let covers = |entitlement: &Entitlement| match edition.kind {
+        LeaseKind::Volume => entitlement.threshold(edition, group).is_some(),
+        LeaseKind::Seat => entitlement.pools.iter().any(|pool| pool.edition == edition.number),
+    };
+    let active = |holding: &Holding<'_>| holding.entitlement.filter(|held| covers(held)).map(|held| held.stop_at);
+    let longest = (0..).zip(holdings).filter_map(|(index, holding)| Some((active(holding)?, index))).max();
+    if let Some((_, index)) = longest.filter(|(stop_at, _)| now < *stop_at) {
+        return Standing::Covered(index);
+    }
+    let includes =
+        |key: &ProductKey| catalogue.group(key.fields().number).is_some_and(|own| own.cover(None).includes(group));
+    let waits = |holding: &Holding<'_>| match holding.entitlement {
+        Some(entitlement) => covers(entitlement),
+        // What its entitlement will cover is not known before it is there; of its group alone it can be said.
+        None => includes(holding.key),
+    };
+    holdings.iter().position(waits).map_or(Standing::Uncovered, Standing::Waiting)
+}
+
+/// The lowest group whose host key covers all of `groups`, if there is one.
+pub fn lowest_covering<'c>(groups: &[&Group], catalogue: &'c Catalogue) -> Option<&'c Group> {
+    let covers_all = |group: &&Group| groups.iter().all(|needed| group.cover(None).includes(needed));
+    catalogue.groups.iter().filter(covers_all).min_by_key(|group| (group.rank, group.generation))
 }
 
 fn check_owner(key: &ProductKey, wanted: KeyKind, catalogue: &Catalogue) -> Result<(), Refusal> {

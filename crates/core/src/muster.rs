@@ -85,6 +85,12 @@ impl Muster {
         None
     }
 
+    /// Clients in the window that have been silent for longer than `silence_secs`.
+    pub fn silent(&mut self, silence_secs: u64, now: Timestamp) -> u64 {
+        self.count(now);
+        self.clients_by_second.range(..now.minus(silence_secs)).map(|(_, clients)| clients).sum()
+    }
+
     fn remove(&mut self, second: Timestamp) {
         if let Some(clients) = self.clients_by_second.get_mut(&second) {
             *clients -= 1;
@@ -119,6 +125,32 @@ mod tests {
                 prop_assert_eq!(muster.count(now), expected);
             }
         }
+    }
+
+    #[test]
+    fn a_forecast_takes_silent_clients_out_one_after_the_other() {
+        let (now, window) = (Timestamp::from_secs(10_000), 1_000);
+        let mut muster = Muster::new(window);
+        for silent_for in [900, 700, 700, 400, 10] {
+            muster.asked(None, now.minus(silent_for));
+        }
+        for (silence, silent) in [(1_000, 0), (900, 0), (899, 1), (700, 1), (699, 3), (0, 5)] {
+            assert_eq!(muster.silent(silence, now), silent, "{silence}");
+        }
+        for (need, silence, falls_in) in [
+            (6, 0, None),
+            (5, 500, Some(100)),
+            (4, 500, Some(300)),
+            (3, 500, Some(300)),
+            (2, 500, None),
+            (2, 300, Some(600)),
+            (5, 900, None),
+        ] {
+            let expected = falls_in.map(|secs| now.plus(secs));
+            assert_eq!(muster.falls_below(need, silence, now), expected, "below {need} by {silence} of silence");
+        }
+        let later = now.plus(150);
+        assert_eq!((muster.silent(0, later), muster.falls_below(5, 500, later)), (4, None), "the oldest has left");
     }
 
     #[test]
