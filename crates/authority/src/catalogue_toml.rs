@@ -6,17 +6,17 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 
-use keymuster_core::catalogue::{Catalogue, Edition, Family, Group, Interval, Policy, SetupKey};
+use keymuster_core::catalogue::{Catalogue, Edition, Family, Group, HostVersion, Interval, Policy, SetupKey};
 use keymuster_core::document::Document;
-use keymuster_core::id::{Label, Slug};
+use keymuster_core::duration::Duration;
+use keymuster_core::id::{Label, NotAnId, Slug};
 use keymuster_core::key::{KeyKind, ProductKey, publisher_mark};
 use keymuster_core::lease::LeaseKind;
 use keymuster_core::time::Timestamp;
+use keymuster_service::nearest::{nearest, unknown};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::duration::Duration;
-use crate::nearest::{nearest, unknown};
 use crate::tags::Tags;
 
 /// The most bytes of a catalogue file: several times what the largest signed catalogue needs.
@@ -48,7 +48,7 @@ struct File {
     name: Text<Label>,
     version: u32,
     #[serde(default = "first_host_version")]
-    host_min: Text<Slug>,
+    host_min: Text<HostMin>,
     help_url: Option<Text<Label>>,
     policy: PolicyTable,
     #[serde(default)]
@@ -129,8 +129,22 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
     }
 }
 
-fn first_host_version() -> Text<Slug> {
-    Text("0.1.0".parse().expect("a version is a slug"))
+/// A version of the host program, as the catalogue carries it.
+#[derive(Debug)]
+struct HostMin(Slug);
+
+impl FromStr for HostMin {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<HostMin, NotAnId> {
+        // Hosts would take what is no version for one that is newer than they are.
+        text.parse::<HostVersion>()?;
+        text.parse().map(HostMin)
+    }
+}
+
+fn first_host_version() -> Text<HostMin> {
+    Text("0.1.0".parse().expect("it is a version"))
 }
 
 /// Reads a catalogue file; `issued` is the time that it is to be signed with.
@@ -147,7 +161,7 @@ pub fn read(text: &str, keys: SetupKeys<'_>, issued: Timestamp) -> Result<Catalo
         name: file.name.0,
         version: file.version,
         issued,
-        host_min: file.host_min.0,
+        host_min: file.host_min.0.0,
         help_url: file.help_url.map(|url| url.0),
         policy: policy(&file.policy),
         families,
@@ -344,7 +358,7 @@ mod tests {
     /// What is changed in the small catalogue, and where and how the error says so.
     #[test]
     fn errors_name_the_line_and_the_fix() {
-        let table: [(&str, &str, Option<usize>, &str); 22] = [
+        let table: [(&str, &str, Option<usize>, &str); 23] = [
             ("grace = ", "graze = ", Some(9), "did you mean `grace`?"),
             ("publisher = ", "publishes = ", Some(3), "did you mean `publisher`?"),
             ("rank = 0", "rnak = 0", Some(28), "did you mean `rank`?"),
@@ -355,6 +369,7 @@ mod tests {
             ("\"30 days\"\nwindow", "30\nwindow", Some(9), "expected a string"),
             ("version = 1", "version = -1", Some(5), "invalid value"),
             ("version = 1\n", "", Some(1), "missing field `version`"),
+            ("version = 1\n", "version = 1\nhost_min = \"1.x\"\n", Some(6), "\"1.x\": expected a version"),
             ("family = \"os\"", "family = \"so\"", Some(27), "there is no family \"so\""),
             ("group = \"client-2026\"", "group = \"cleint-2026\"", Some(43), "did you mean \"client-2026\"?"),
             ("threshold = 25\n", "", Some(40), "has no threshold"),

@@ -3,17 +3,17 @@
 //! A key is made, written down and audited in one transaction; it is shown once, and its tag is stored nowhere.
 
 use keymuster_core::catalogue::{Catalogue, Edition};
+use keymuster_core::duration::Duration;
 use keymuster_core::entitlement::{Pool, SEAT_SECS_MAX};
 use keymuster_core::id::Slug;
 use keymuster_core::key::{KeyKind, ProductKey};
 use keymuster_core::lease::LeaseKind;
+use keymuster_service::nearest::unknown;
 use rusqlite::{Connection, Transaction};
 
 use crate::authority::Authority;
 use crate::caller::Caller;
-use crate::duration::Duration;
 use crate::error::Error;
-use crate::nearest::unknown;
 use crate::store::product_key::{HostWorth, MakWorth, Minted, Worth};
 use crate::{store, store::audit};
 

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 // Values.
+pub mod duration;
 pub mod id;
 pub mod signature;
 pub mod time;

@@ -15,6 +15,7 @@ pub mod env;
 pub mod exit;
 pub mod files;
 pub mod logs;
+pub mod nearest;
 
 pub use env::Env;
 pub use problem::Problem;

@@ -3,13 +3,13 @@
 use std::str::FromStr;
 
 use clap::Args;
+use keymuster_core::duration::{Duration, NotADuration};
 use keymuster_core::entitlement::Pool;
 use keymuster_core::id::Slug;
 use keymuster_core::time::duration_words;
 use serde_json::{Map, Value, json};
 
 use super::{MintedKey, Site};
-use crate::duration::Duration;
 use crate::error::Error;
 use crate::mint::{HostOrder, PoolOrder, mint_host_key};
 use crate::output::Output;
@@ -109,7 +109,7 @@ impl FromStr for PoolOrder {
         let (edition, seats) = parts.next().and_then(|first| first.split_once('=')).ok_or("expected EDITION=SEATS")?;
         let edition = edition.trim().parse().map_err(|error| format!("{edition:?}: {error}"))?;
         let seats = seats.trim().parse().ok().filter(|seats| *seats > 0).ok_or("SEATS is a whole number from 1")?;
-        let default = |text: &str| text.parse().map_err(|error: crate::duration::NotADuration| error.to_string());
+        let default = |text: &str| text.parse().map_err(|error: NotADuration| error.to_string());
         let mut order = PoolOrder { edition, seats, term: default("1h")?, guard: default("10m")? };
         for part in parts {
             let (name, value) = part.split_once('=').ok_or("expected term=DURATION or guard=DURATION")?;

@@ -1,12 +1,12 @@
 //! `key mint mak`: a MAK, which is worth so many activations of an edition.
 
 use clap::Args;
+use keymuster_core::duration::Duration;
 use keymuster_core::id::Slug;
 use keymuster_core::time::duration_words;
 use serde_json::{Map, Value};
 
 use super::{MintedKey, Site};
-use crate::duration::Duration;
 use crate::error::Error;
 use crate::mint::{MakOrder, mint_mak};
 use crate::output::Output;

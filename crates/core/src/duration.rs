@@ -3,9 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use keymuster_core::time::{DAY, HOUR, MINUTE, duration_words};
+use crate::time::{DAY, HOUR, MINUTE, duration_words};
 
-/// A length of time in whole seconds, from one second to a hundred years.
+/// A length of time in whole seconds, from one second to a hundred years. A number without a unit is none.
+///
+/// ```
+/// use keymuster_core::duration::Duration;
+/// assert_eq!("90m".parse::<Duration>().map(Duration::as_secs), Ok(5400));
+/// assert_eq!("12 hours".parse::<Duration>().unwrap().to_string(), "12 hours");
+/// assert!("90".parse::<Duration>().is_err());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Duration(u64);
 
@@ -19,9 +26,18 @@ impl Duration {
 }
 
 /// Why a text is no length of time.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("expected a whole number and a unit, such as \"20 seconds\", \"15 minutes\", \"2 hours\" or \"30 days\"")]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NotADuration;
+
+impl fmt::Display for NotADuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "expected a whole number and a unit, such as \"20 seconds\", \"15 minutes\", \"2 hours\" or \"30 days\"",
+        )
+    }
+}
+
+impl std::error::Error for NotADuration {}
 
 impl FromStr for Duration {
     type Err = NotADuration;
