@@ -1,5 +1,5 @@
 //! The machine's fingerprint: whether a client is still on the machine that its lease was made for
-//! (`docs/spec/client-state.md`, 9).
+//! (`docs/spec/client-state.md`, 12).
 //!
 //! It is a sign and never an identity: few facts prove nothing, and a machine that changed is asked to renew, not locked
 //! out.
