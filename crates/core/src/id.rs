@@ -169,12 +169,14 @@ impl Label {
     }
 }
 
-/// Whether an optional field holds the address of a page, as browsers open it; `name` is the field's, for the error.
+/// Whether a text is the address of a page, as browsers open it.
+pub fn is_page(url: &Label) -> bool {
+    let rest = url.as_str().strip_prefix("https://").or_else(|| url.as_str().strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
+}
+
+/// Whether an optional field holds the address of a page; `name` is the field's, for the error.
 pub(crate) fn check_url(name: &str, url: Option<&Label>) -> Result<(), String> {
-    let is_page = |url: &Label| {
-        let rest = url.as_str().strip_prefix("https://").or_else(|| url.as_str().strip_prefix("http://"));
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
-    };
     match url {
         Some(url) if !is_page(url) => Err(format!("{name} is not an address that begins with https:// or http://")),
         _ => Ok(()),
