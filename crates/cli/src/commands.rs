@@ -6,6 +6,7 @@ mod explain;
 mod inspect;
 mod install_key;
 mod release;
+mod remove_key;
 mod renew;
 mod status;
 
@@ -41,6 +42,8 @@ enum Command {
     Release(Many),
     /// Install a setup key (a host is asked from then on) or a MAK (the publisher's authority is).
     InstallKey(install_key::Options),
+    /// Take a product's key off this machine, with what was activated by it.
+    RemoveKey,
     /// Make a product known to this machine by its trust file and licence pack.
     Add(add::Options),
     /// Show what is in a document, licence pack, request, response, trust file or product key, and whether it verifies.
@@ -58,6 +61,7 @@ pub fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Renew(many) => renew::run(machine, &many),
         Command::Release(many) => release::run(machine, &many),
         Command::InstallKey(options) => install_key::run(machine, &options),
+        Command::RemoveKey => remove_key::run(machine),
         Command::Add(options) => add::run(machine, &options),
         Command::Inspect(options) => inspect::run(machine, &options),
         Command::Explain(options) => explain::run(&options),

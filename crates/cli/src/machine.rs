@@ -78,11 +78,16 @@ impl Machine {
         }
     }
 
+    /// The client of a product.
+    pub fn client_of(&self, product: &Product) -> Result<Client, Failure> {
+        Ok(Client::open_with(product.clone(), self.settings()?)?)
+    }
+
     /// The client of the one product that is meant.
     pub fn client(&self) -> Result<Client, Failure> {
         let products = self.products()?;
         match products.as_slice() {
-            [product] => Ok(Client::open_with(product.clone(), self.settings()?)?),
+            [product] => self.client_of(product),
             several => Err(Failure::usage("several products are known here; say which one is meant", list(several))),
         }
     }

@@ -33,6 +33,7 @@ mod client;
 mod contact;
 mod keep_alive;
 mod opening;
+mod removal;
 mod status;
 
 // One attempt: request, hosts in turn, answer, outcome.
