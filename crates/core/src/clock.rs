@@ -102,6 +102,17 @@ impl Mark {
         }
         (mark, confirmed)
     }
+
+    /// The mark after an authority's statement that it was `issued` at that time: the only thing that lowers a mark.
+    /// `None` where the wall clock does not agree with it, although it may have been on its way for `carried_secs`.
+    #[must_use]
+    pub fn reset(issued: Timestamp, carried_secs: u64, reading: Reading) -> Option<Mark> {
+        let earliest = issued.minus(JUMP_SECS_MAX);
+        let latest = issued.plus(carried_secs.saturating_add(JUMP_SECS_MAX));
+        (earliest..=latest)
+            .contains(&reading.wall)
+            .then(|| Mark { at: issued.max(reading.wall), ..Mark::first(reading) })
+    }
 }
 
 #[cfg(test)]
@@ -157,5 +168,26 @@ mod tests {
             let (_, believed) = mark.heard(START.plus(said), reading(START.plus(elapsed), elapsed));
             assert_eq!(believed, expected, "{elapsed}");
         }
+    }
+
+    #[test]
+    fn a_reset_counts_where_the_wall_clock_agrees_with_it() {
+        let hours = |n: i64| n * HOUR.cast_signed();
+        let wall = |ahead: i64| Timestamp::from_secs(START.as_secs().checked_add_signed(ahead).unwrap());
+        for (ahead, carried_secs, expected) in [
+            (0, 0, Some(START)),
+            (hours(-26), 0, Some(START)),
+            (hours(-26) - 1, 0, None),
+            (hours(26), 0, Some(wall(hours(26)))),
+            (hours(26) + 1, 0, None),
+            (hours(26) + 1, 30 * DAY, Some(wall(hours(26) + 1))),
+            (hours(30 * 24 + 26) + 1, 30 * DAY, None),
+            (hours(-27), 30 * DAY, None),
+        ] {
+            let mark = Mark::reset(START, carried_secs, reading(wall(ahead), 5));
+            assert_eq!(mark.map(|mark| mark.at), expected, "{ahead} {carried_secs}");
+            assert!(mark.is_none_or(|mark| mark.unconfirmed.is_none() && mark.boot_secs == Some(5)));
+        }
+        assert_eq!(Mark::reset(Timestamp::MAX, u64::MAX, reading(START, 0)), None);
     }
 }

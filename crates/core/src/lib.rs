@@ -45,4 +45,5 @@ pub mod grant;
 pub mod ledger;
 pub mod muster;
 pub mod seats;
+pub mod reminder;
 pub mod state;

@@ -110,9 +110,10 @@ impl State {
             until if now < until => State::Grace { reason, until },
             since => State::Notification { reason: over, since },
         };
+        let moved = |since| grace(since, GraceReason::OutOfTolerance, NotificationReason::OutOfTolerance);
         match holding.right {
             Some(right) if right.is_valid(now) => match holding.out_of_tolerance_since {
-                Some(since) => grace(since, GraceReason::OutOfTolerance, NotificationReason::OutOfTolerance),
+                Some(since) => moved(since),
                 None => State::Licensed { until: right.expires(), renew_after: right.renew_after() },
             },
             _ if rules.kind == LeaseKind::Seat => {
@@ -121,7 +122,11 @@ impl State {
             }
             Some(right) => {
                 let ended = right.expires().unwrap_or(first_use);
-                grace(ended, GraceReason::Ended, NotificationReason::Ended)
+                // One that was out of tolerance before the end has had its grace, or part of it.
+                match holding.out_of_tolerance_since.filter(|since| *since < ended) {
+                    Some(since) => moved(since),
+                    None => grace(ended, GraceReason::Ended, NotificationReason::Ended),
+                }
             }
             None => grace(first_use, GraceReason::FirstUse, NotificationReason::GraceOver),
         }
@@ -262,6 +267,12 @@ mod tests {
                 changed,
                 Volume,
                 40,
+                "not licensed since 2027-02-15T08:00:00Z (the machine has changed, and the grace is over)",
+            ),
+            (
+                changed,
+                Volume,
+                181,
                 "not licensed since 2027-02-15T08:00:00Z (the machine has changed, and the grace is over)",
             ),
             (for_ever, Volume, 40_000, "licensed for ever"),

@@ -96,8 +96,9 @@ codes! {
         cause: "the clock was once far ahead, and is right again",
         check: "compare the machine's time with a clock that you trust, in UTC",
         check: "run `keymuster status`: the time that it shows is the one that the client goes by",
-        remedy: "synchronise the clock; what is held stays valid meanwhile, and if the clock was once far ahead, the \
-                 note goes away when the true time has caught up",
+        remedy: "synchronise the clock; what is held stays valid meanwhile; if the clock was once far ahead and is right \
+                 again, run `keymuster reset-time`, which asks the publisher's authority for the time, or without a \
+                 connection `keymuster reset-time --request FILE` and then `keymuster reset-time --response FILE`",
     }
 
     SECRET_OVER_PLAIN_HTTP: 510 "secret-over-plain-http" Failure 0 {
@@ -147,6 +148,27 @@ codes! {
         known_as: "0x80072EE2",
         known_as: "0x80072EE7",
         known_as: "0x8004FE33",
+    }
+
+    REARMS_EXHAUSTED: 515 "rearms-exhausted" Failure 0 {
+        sentence: "the installation has been re-armed as often as its publisher allows",
+        cause: "a master image was re-armed before each capture, and the number is kept in the image",
+        cause: "re-arming was used to begin the grace again and again",
+        check: "run `keymuster status`: it shows how many times are left",
+        remedy: "activate the product: once it holds a lease it needs no grace; for a master image, go back to a \
+                 state in which it was re-armed less often, and re-arm it once, right before the capture",
+        known_as: "0xC004D307",
+    }
+
+    IDENTITY_SHARED: 516 "identity-shared" Failure 0 {
+        sentence: "somebody else asks with the client id of this installation",
+        cause: "the machine was cloned, or made from an image in which the product had been started before",
+        cause: "the state of this installation was lost or restored from a backup, which gives one sign and no more",
+        check: "run `keymuster status` on the machines that you suspect: those that show the same client id are copies",
+        check: "run `keymuster-host status`: under the last day, request-replayed tells of machines that share a client \
+                id",
+        remedy: "on all copies but one run `keymuster rearm`; a state that was restored from a backup needs nothing, \
+                 and the notice goes away",
     }
 
     MACHINE_UNREACHABLE: 520 "machine-unreachable" Failure 0 {

@@ -14,8 +14,7 @@ codes! {
                 client id",
         check: "ask DNS for `_keymuster._tcp.<domain>` and see whether it names more than one host",
         remedy: "let more clients ask, all of them one host; refused clients ask again by themselves, mostly every 2 \
-                 hours; on a clone, stop the product and delete the directory of the file that `keymuster status` \
-                 shows; a site that stays too small needs a MAK",
+                 hours; on clones run `keymuster rearm`; a site that stays too small needs a MAK",
         known_as: "0xC004F038",
     }
 
@@ -112,9 +111,8 @@ codes! {
         check: "run `keymuster status` on the client: it shows the client id",
         check: "start the host with `KEYMUSTER_LOG=debug` for a while: its log then names the addresses from which \
                 that client id asks",
-        remedy: "on the machine that should not have the id, stop the product and delete the directory of the file \
-                 that `keymuster status` shows: it begins anew as a client of its own; on a host, restore `host.key` \
-                 from the backup of its database",
+        remedy: "on the machine that should not have the id run `keymuster rearm`, so that it begins anew as a client \
+                 of its own; on a host, restore `host.key` from the backup of its database",
     }
 
     REQUEST_REPLAYED: 210 "request-replayed" Refusal 409 {
@@ -125,9 +123,8 @@ codes! {
         check: "start the host with `KEYMUSTER_LOG=debug` for a while: its log then names the addresses from which the \
                 client id asks",
         check: "find out whether the machine was cloned or restored since then",
-        remedy: "let the client ask again, which continues above the number that the host has seen; on a copy, stop \
-                 the product and delete the directory of the file that `keymuster status` shows, so that it becomes a \
-                 client of its own",
+        remedy: "let the client ask again, which continues above the number that the host has seen; on a copy run \
+                 `keymuster rearm`, so that it becomes a client of its own",
     }
 
     REQUEST_CONFLICT: 211 "request-conflict" Refusal 422 {
@@ -183,9 +180,8 @@ codes! {
         check: "compare `fence` and `newest` in the answer: seats are numbered as they are given",
         check: "start the host with `KEYMUSTER_LOG=debug` for a while: its log then names the addresses from which the \
                 client id asks",
-        remedy: "on a copy, stop the product and delete the directory of the file that `keymuster status` shows, so \
-                 that it becomes a client of its own; otherwise wait: once the newer seat has ended, the client gets \
-                 another",
+        remedy: "on a copy run `keymuster rearm`, so that it becomes a client of its own; otherwise wait: once the \
+                 newer seat has ended, the client gets another",
     }
 
     POOL_UNKNOWN: 216 "pool-unknown" Refusal 422 {
