@@ -8,12 +8,13 @@ mod bind;
 mod connection;
 mod request;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Stop;
 use accept::Acceptor;
@@ -82,13 +83,22 @@ async fn accept_until_stop(listener: TcpListener, connections: Arc<Connections>,
             (place, acceptor.next().await)
         };
         let (place, (stream, peer)) = tokio::select! {
-            () = connections.stop.asked() => return,
+            () = connections.stop.asked() => break,
             accepted = next => accepted,
         };
-        let connections = Arc::clone(&connections);
-        tokio::spawn(async move {
-            connections.serve(stream, peer).await;
-            drop(place);
-        });
+        start(&connections, place, stream, peer);
     }
+    // What waits in the kernel's queue has asked as well; closing the listener would reset it.
+    for (stream, peer) in acceptor.into_waiting() {
+        let Ok(place) = Arc::clone(places).try_acquire_owned() else { return };
+        start(&connections, place, stream, peer);
+    }
+}
+
+fn start(connections: &Arc<Connections>, place: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr) {
+    let connections = Arc::clone(connections);
+    tokio::spawn(async move {
+        connections.serve(stream, peer).await;
+        drop(place);
+    });
 }

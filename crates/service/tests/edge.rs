@@ -392,6 +392,20 @@ fn a_stop_lets_requests_end_and_takes_no_new_ones() {
 }
 
 #[test]
+fn a_stop_answers_what_was_sent_before() {
+    let (server, go) = Server::bind(patient());
+    let mut clients: Vec<_> = (0..20).map(|_| server.client()).collect();
+    clients.iter_mut().for_each(|client| client.send(GET));
+    server.stop.now();
+    go.send(()).unwrap();
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.read_until_closed(), b"");
+    }
+    server.join();
+}
+
+#[test]
 fn a_stop_does_not_wait_for_ever() {
     let server = Server::start(Limits { drain: SHORT, ..patient() });
     let mut client = server.client();

@@ -10,6 +10,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+use super::bind::BACKLOG;
+
 /// Open files that two listeners with the default limits, and the files beside them, need.
 const OPEN_FILES: u64 = 32_768;
 /// The shortest time between two lines in the log about failures to accept.
@@ -35,10 +37,23 @@ impl Acceptor {
     pub(super) async fn next(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, peer)) => return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
+                Ok((stream, peer)) => return (stream, canonical(peer)),
                 Err(error) => self.recover(&error).await,
             }
         }
+    }
+
+    /// Closes the listener, and returns what has connected and was not accepted yet.
+    ///
+    /// The system is asked directly: the runtime may not have noticed the newest connections.
+    pub(super) fn into_waiting(self) -> Vec<(TcpStream, SocketAddr)> {
+        let Ok(listener) = self.listener.into_std() else { return Vec::new() };
+        let next = || {
+            let (stream, peer) = listener.accept().ok()?;
+            stream.set_nonblocking(true).ok()?;
+            Some((TcpStream::from_std(stream).ok()?, canonical(peer)))
+        };
+        std::iter::from_fn(next).take(BACKLOG as usize).collect()
     }
 
     async fn recover(&mut self, error: &io::Error) {
@@ -72,6 +87,11 @@ impl Acceptor {
             tracing::error!(%error, advice, "cannot accept connections");
         }
     }
+}
+
+/// An IPv4 client of a listener for both families, as an IPv4 address.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 fn take_reserve() -> Option<File> {

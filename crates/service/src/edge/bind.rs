@@ -7,7 +7,7 @@ use keymuster_core::codes::{self, Code};
 use tokio::net::{TcpListener, TcpSocket};
 
 /// Connections that the kernel completes and keeps until they are accepted; it cuts this to `net.core.somaxconn`.
-const BACKLOG: u32 = 4096;
+pub(super) const BACKLOG: u32 = 4096;
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]

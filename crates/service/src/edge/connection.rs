@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::Limits;
@@ -20,6 +21,8 @@ use crate::Stop;
 
 /// Room for the head of a request, of which a client never needs more than a tenth.
 const HEAD_BYTES: usize = 16 * 1024;
+/// How long an idle connection stays open after the stop, so that a request that was sent before is read.
+const SETTLE: Duration = Duration::from_millis(100);
 /// How much of what a client is still sending is read and thrown away once its last answer is out.
 const LINGER_BYTES: u64 = 1024 * 1024;
 /// For how long that is done.
@@ -53,14 +56,25 @@ impl Connections {
 
     async fn converse(&self, stream: &mut TcpStream, peer: SocketAddr) -> hyper::Result<()> {
         let _ = stream.set_nodelay(true);
+        let (busy, mut is_busy) = watch::channel(false);
         let service = service_fn(async |request: hyper::Request<Incoming>| {
-            Ok::<_, Infallible>(self.requests.answer(request, peer).await)
+            busy.send_replace(true);
+            let response = self.requests.answer(request, peer).await;
+            busy.send_replace(false);
+            Ok::<_, Infallible>(response)
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             ended = connection.as_mut() => return ended,
             () = sleep(self.age_max) => {}
-            () = self.stop.asked() => {}
+            () = self.stop.asked() => {
+                // A request that was sent before the stop may be on its way through the kernel, and hyper closes at once
+                // what it takes for idle.
+                tokio::select! {
+                    ended = connection.as_mut() => return ended,
+                    _ = timeout(SETTLE, is_busy.wait_for(|is_busy| *is_busy)) => {}
+                }
+            }
         }
         connection.as_mut().graceful_shutdown();
         timeout(self.drain, connection).await.unwrap_or_else(|_| {
