@@ -16,6 +16,7 @@ pub mod exit;
 pub mod files;
 pub mod logs;
 pub mod nearest;
+pub mod notify;
 
 pub use env::Env;
 pub use problem::Problem;

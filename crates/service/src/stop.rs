@@ -8,6 +8,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::notify;
+
 /// A stop that was, or will be, asked for; clones share it.
 #[derive(Clone, Debug)]
 pub struct Stop {
@@ -53,5 +55,6 @@ async fn ask_on_signal(stop: Stop, mut terminate: Signal, mut interrupt: Signal)
         _ = interrupt.recv() => "SIGINT",
     };
     tracing::info!(signal = name, "stopping");
+    notify::stopping();
     stop.now();
 }
