@@ -10,6 +10,7 @@ use keymuster_core::coverage;
 use keymuster_core::invalid::Invalid;
 use keymuster_core::key::{KeyKind, ProductKey};
 use keymuster_core::refusal::Refusal;
+use keymuster_core::request::Act;
 use keymuster_core::state::{Holding, State};
 use keymuster_core::time::Timestamp;
 
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::opening::Opening;
 use crate::product::Product;
 use crate::record::{Identity, Mak, MarkRecord, Record};
-use crate::settings::Settings;
+use crate::settings::{SettingFault, Settings, SettingsFile};
 use crate::status::{HeldLease, KnownHost, LastRefusal, Notice, Status, Tried, Way};
 use crate::store::{Found, IDENTITY, Stamp, Store, state_name};
 
@@ -51,6 +52,7 @@ pub struct Client {
 pub(crate) struct Shared {
     pub product: Product,
     pub settings: Settings,
+    pub settings_file: SettingsFile,
     pub store: Store,
     state_name: String,
     /// Locked for moments only, never while waiting for a disk's write, another process or the network.
@@ -88,7 +90,8 @@ impl Client {
         let store = Store::of(&settings.store, product.publisher());
         let loaded = Opening { product: &product, settings: &settings, store: &store }.load()?;
         let state_name = state_name(&product.edition().id);
-        let shared = Shared { product, settings, store, state_name, loaded: Mutex::new(loaded) };
+        let settings_file = SettingsFile::of(&settings.store);
+        let shared = Shared { product, settings, settings_file, store, state_name, loaded: Mutex::new(loaded) };
         Ok(Client { shared: Arc::new(shared) })
     }
 
@@ -108,6 +111,7 @@ impl Client {
         let holding = Holding { first_use: Some(record.first_use), right, out_of_tolerance_since: None };
         let state = State::of(&holding, product.rules(), time.now);
         let lease = held.as_ref().and_then(Held::lease);
+        let in_force = self.in_force(&loaded);
         Status {
             state,
             publisher: product.publisher().clone(),
@@ -145,8 +149,8 @@ impl Client {
                 .cloned()
                 .map(|tried| Tried { what: tried.what, outcome: tried.outcome })
                 .collect(),
-            notices: notices(&loaded),
-            help_url: product.catalogue().help_url.clone(),
+            help_url: in_force.help_url(),
+            notices: notices(&loaded, in_force.faults),
             store: store.path(state_name),
         }
     }
@@ -174,6 +178,7 @@ impl Client {
         let product = &self.shared.product;
         let kind = coverage::check_client_key(&key, product.edition(), product.catalogue());
         let kind = kind.map_err(Error::KeyRefused)?;
+        self.check_way(if kind == KeyKind::Mak { Act::Mak } else { Act::Activate })?;
         let mak = (kind == KeyKind::Mak).then(|| Mak { last_five: key.last_five(), secret: Some(key.reveal()) });
         self.update(|record| {
             record.mak = mak;
@@ -283,12 +288,13 @@ fn features(state: State, loaded: &Loaded, product: &Product) -> Vec<keymuster_c
     features.clone().unwrap_or_default()
 }
 
-fn notices(loaded: &Loaded) -> Vec<Notice> {
+fn notices(loaded: &Loaded, faults: Vec<SettingFault>) -> Vec<Notice> {
     let damaged =
         loaded.record.damaged.as_ref().map(|kept_as| Notice::StateDamaged { kept_as: PathBuf::from(kept_as) });
     let invalid = loaded.held_invalid.clone().map(|why| Notice::HeldInvalid { why });
     let read_only = loaded.read_only.clone().map(|why| Notice::StoreReadOnly { why });
     let not_believed = loaded.held.as_ref().is_some_and(|held| held.by_duration);
     let not_believed = not_believed.then_some(Notice::HostTimeNotBelieved);
-    [damaged, invalid, read_only, not_believed].into_iter().flatten().collect()
+    let faults = faults.into_iter().map(Notice::SettingIgnored);
+    [damaged, invalid, read_only, not_believed].into_iter().flatten().chain(faults).collect()
 }

@@ -54,6 +54,7 @@ impl Client {
         if self.act()? != Some(Act::Mak) {
             return Err(Client::wrong_way("a request file is for a MAK, and none is installed that has not been used"));
         }
+        self.check_way(Act::Mak)?;
         let open = self.open_request(Act::Mak)?;
         self.update(|record| {
             if let Some(pending) = &mut record.pending {
@@ -111,7 +112,8 @@ impl Client {
     fn attempt(&self, act: Act, stop: &dyn Fn() -> bool) -> Result<(), Error> {
         let env = &self.shared.settings.env;
         let mut route = Route::new(self, act, stop);
-        let result = self.open_request(act).and_then(|open| route.run(open));
+        let open = self.check_way(act).and_then(|()| self.open_request(act));
+        let result = open.and_then(|open| route.run(open));
         let trail = route.into_trail();
         match result {
             Ok((outcome, host)) => self.update(|record| {
@@ -125,7 +127,7 @@ impl Client {
                 }
             }),
             Err(error) => {
-                let retry = self.shared.product.catalogue().policy.retry;
+                let retry = self.retry();
                 // What cannot be written down does not matter more than the error itself.
                 let _ = self.update(|record| {
                     record.trail = trail;

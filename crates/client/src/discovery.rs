@@ -16,7 +16,7 @@ use keymuster_core::time::{DAY, Timestamp};
 
 use crate::error::Error;
 use crate::record::{HostRecord, TriedRecord};
-use crate::settings::{HostAddress, Settings};
+use crate::settings::{DOMAINS_MAX, HostAddress, InForce, Setting, Settings};
 use dns::Resolver;
 use order::{Target, in_order};
 
@@ -31,86 +31,90 @@ pub(crate) struct Candidate {
 
 /// More hosts are not asked in one attempt.
 pub(crate) const TARGETS_MAX: usize = 6;
-/// More domains are not searched.
-const DOMAINS_MAX: usize = 6;
 /// More addresses of one name are not tried.
 const ADDRESSES_MAX: usize = 4;
 /// How long the host that answered last is asked before DNS is, in seconds.
 const CACHED_SECS: u64 = DAY;
 
+/// What decides where hosts are looked for, at one moment.
+pub(crate) struct Finder<'a> {
+    pub settings: &'a Settings,
+    pub in_force: InForce,
+}
+
 impl Candidate {
-    pub fn by_hand(address: HostAddress) -> Candidate {
-        Candidate { address, found_by: "set by hand".into(), known: Vec::new() }
+    pub fn by_hand(address: HostAddress, found_by: String) -> Candidate {
+        Candidate { address, found_by, known: Vec::new() }
+    }
+}
+
+impl Finder<'_> {
+    /// Whom to ask before DNS: the host set by hand, and nobody else then; or the one that answered within the last day.
+    pub fn at_hand(&self, last: Option<&HostRecord>, now: Timestamp) -> Vec<Candidate> {
+        if let Some((address, source)) = self.in_force.host() {
+            return vec![Candidate::by_hand(address.clone(), format!("set by hand: {source}"))];
+        }
+        let fresh = last.filter(|host| now.secs_since(host.at) < CACHED_SECS && host.at <= now);
+        fresh.and_then(|host| self.cached(host)).into_iter().collect()
     }
 
-    fn cached(host: &HostRecord) -> Option<Candidate> {
-        let address = host.address.parse().ok()?;
-        Some(Candidate { address, found_by: host.found_by.clone(), known: Vec::new() })
+    /// Whom to ask after those [`at_hand`](Finder::at_hand), with the domains that were searched: the hosts that DNS names,
+    /// then the one that answered at any time before.
+    pub fn search(&self, last: Option<&HostRecord>, trail: &mut Vec<TriedRecord>) -> (Vec<Candidate>, Vec<String>) {
+        if self.in_force.host().is_some() {
+            return (Vec::new(), Vec::new());
+        }
+        let domains = self.in_force.domains().map_or_else(machine_domains, <[String]>::to_vec);
+        let servers = self.in_force.dns_servers().map_or_else(system_servers, <[SocketAddr]>::to_vec);
+        let resolver = self.resolver(&servers);
+        let mut found = Vec::new();
+        for domain in domains.iter().take(DOMAINS_MAX) {
+            let name = format!("_keymuster._tcp.{}", domain.trim_matches('.'));
+            let outcome = match resolver.service(&name) {
+                Ok(answer) => {
+                    let targets = in_order(answer.targets, |max| self.settings.env.up_to(max));
+                    let (allowed, refused): (Vec<Target>, Vec<Target>) = targets.into_iter().partition(is_allowed);
+                    let outcome = outcome(&allowed, &refused);
+                    found.extend(allowed.into_iter().filter_map(|target| candidate(target, &name, &answer.addresses)));
+                    outcome
+                }
+                Err(error) => error.to_string(),
+            };
+            trail.push(TriedRecord { what: format!("DNS {name}"), outcome });
+        }
+        found.extend(last.and_then(|host| self.cached(host)));
+        (found, domains)
     }
 
     /// Where to connect.
-    pub fn addresses(&self, settings: &Settings) -> Result<Vec<SocketAddr>, Error> {
-        let HostAddress { host, port } = &self.address;
+    pub fn addresses(&self, candidate: &Candidate) -> Result<Vec<SocketAddr>, Error> {
+        let HostAddress { host, port } = &candidate.address;
         let failed = |why: String| Error::NameNotResolved { name: host.clone(), why };
         let found: Vec<IpAddr> = if let Ok(address) = host.parse() {
             vec![address]
-        } else if !self.known.is_empty() {
-            self.known.clone()
-        } else if settings.dns_servers.is_empty() {
+        } else if !candidate.known.is_empty() {
+            candidate.known.clone()
+        } else if let Some(servers) = self.in_force.dns_servers() {
+            self.resolver(servers).addresses(host).map_err(|error| failed(error.to_string()))?
+        } else {
             let found = (host.as_str(), *port).to_socket_addrs().map_err(|error| failed(error.to_string()))?;
             found.map(|address| address.ip()).collect()
-        } else {
-            resolver(settings, &settings.dns_servers).addresses(host).map_err(|error| failed(error.to_string()))?
         };
         if found.is_empty() {
             return Err(failed("it has no address record".into()));
         }
         Ok(found.into_iter().take(ADDRESSES_MAX).map(|address| SocketAddr::new(address, *port)).collect())
     }
-}
 
-/// Whom to ask before DNS: the host set by hand, and nobody else then; or the one that answered within the last day.
-pub(crate) fn at_hand(settings: &Settings, last: Option<&HostRecord>, now: Timestamp) -> Vec<Candidate> {
-    if let Some(address) = &settings.host {
-        return vec![Candidate::by_hand(address.clone())];
+    /// The host that answered last, unless hosts are not to be remembered.
+    fn cached(&self, host: &HostRecord) -> Option<Candidate> {
+        let address = host.address.parse().ok().filter(|_| self.in_force.is_on(Setting::Caching))?;
+        Some(Candidate { address, found_by: host.found_by.clone(), known: Vec::new() })
     }
-    let fresh = last.filter(|host| now.secs_since(host.at) < CACHED_SECS && host.at <= now);
-    fresh.and_then(Candidate::cached).into_iter().collect()
-}
 
-/// Whom to ask after those [`at_hand`]: the hosts that DNS names, then the one that answered at any time before.
-pub(crate) fn search(
-    settings: &Settings,
-    last: Option<&HostRecord>,
-    trail: &mut Vec<TriedRecord>,
-) -> (Vec<Candidate>, Vec<String>) {
-    if settings.host.is_some() {
-        return (Vec::new(), Vec::new());
+    fn resolver<'s>(&'s self, servers: &'s [SocketAddr]) -> Resolver<'s> {
+        Resolver { servers, timeout: self.settings.timeouts.dns, env: &self.settings.env }
     }
-    let domains = if settings.domains.is_empty() { machine_domains() } else { settings.domains.clone() };
-    let servers = if settings.dns_servers.is_empty() { system_servers() } else { settings.dns_servers.clone() };
-    let resolver = resolver(settings, &servers);
-    let mut found = Vec::new();
-    for domain in domains.iter().take(DOMAINS_MAX) {
-        let name = format!("_keymuster._tcp.{}", domain.trim_matches('.'));
-        let outcome = match resolver.service(&name) {
-            Ok(answer) => {
-                let targets = in_order(answer.targets, |max| settings.env.up_to(max));
-                let (allowed, refused): (Vec<Target>, Vec<Target>) = targets.into_iter().partition(is_allowed);
-                let outcome = outcome(&allowed, &refused);
-                found.extend(allowed.into_iter().filter_map(|target| candidate(target, &name, &answer.addresses)));
-                outcome
-            }
-            Err(error) => error.to_string(),
-        };
-        trail.push(TriedRecord { what: format!("DNS {name}"), outcome });
-    }
-    found.extend(last.and_then(Candidate::cached));
-    (found, domains)
-}
-
-fn resolver<'a>(settings: &'a Settings, servers: &'a [SocketAddr]) -> Resolver<'a> {
-    Resolver { servers, timeout: settings.timeouts.dns, env: &settings.env }
 }
 
 /// A record that anybody may have put into DNS must not make a client knock at other services of a machine.

@@ -14,6 +14,8 @@ use keymuster_core::key::KeyError;
 use keymuster_core::refusal::{Member, Refusal};
 use keymuster_core::trust::NotATrustFile;
 
+use crate::settings::{SettingFault, SettingSource, Ways};
+
 /// Why a call did not do what it was asked for. Each has a stable code, whose page says what to do.
 ///
 /// ```
@@ -45,6 +47,25 @@ pub enum Error {
         value: String,
         /// What would do.
         expected: &'static str,
+    },
+    /// There is no such setting. Whoever typed it takes the name that was meant.
+    SettingUnknown {
+        /// What was typed.
+        name: String,
+        /// The name that differs least from it.
+        nearest: &'static str,
+    },
+    /// The value is understood, and outside the range that the publisher allows. The administrator chooses another.
+    SettingRefused(Refusal),
+    /// The settings file cannot be changed, because it is no settings file. The administrator repairs or removes it.
+    SettingsFile(SettingFault),
+    /// The settings of this machine do not allow the product to be activated in this way. The administrator installs a
+    /// key of the other kind, or changes the setting.
+    WayNotAllowed {
+        /// What is allowed.
+        allowed: Ways,
+        /// Who said so.
+        source: SettingSource,
     },
     /// The text is no product key; it says which symbol is wrong where that can be told. The person types it again.
     Key(KeyError),
@@ -181,7 +202,11 @@ impl Error {
             Error::Trust(_) => &codes::DOCUMENT_MALFORMED,
             Error::Pack(invalid) => invalid.code(),
             Error::EditionUnknown { .. } => &codes::EDITION_UNKNOWN,
-            Error::Setting { .. } | Error::NameNotResolved { .. } => &codes::NAME_NOT_RESOLVED,
+            Error::Setting { .. } | Error::SettingUnknown { .. } => &codes::SETTING_INVALID,
+            Error::SettingRefused(refusal) => refusal.code(),
+            Error::SettingsFile(fault) => fault.code(),
+            Error::WayNotAllowed { .. } => &codes::WAY_NOT_ALLOWED,
+            Error::NameNotResolved { .. } => &codes::NAME_NOT_RESOLVED,
             Error::Key(error) => key_code(error),
             Error::KeyRefused(refusal) => refusal.code(),
             Error::KeyNeeded { .. } => &codes::EXPIRED,
@@ -222,6 +247,15 @@ impl fmt::Display for Error {
             }
             Error::Setting { name, value, expected } => {
                 write!(f, "setting {name} is {value:?}; expected {expected}")
+            }
+            Error::SettingUnknown { name, nearest } => {
+                write!(f, "there is no setting {name:?}; did you mean {nearest:?}?")
+            }
+            Error::SettingRefused(refusal) => refusal.fmt(f),
+            Error::SettingsFile(fault) => fault.fmt(f),
+            Error::WayNotAllowed { allowed, source } => {
+                let kind = if *allowed == Ways::Mak { "a MAK" } else { "a host" };
+                write!(f, "this product may be activated by {kind} alone: way is {allowed} ({source})")
             }
             Error::Key(error) => error.fmt(f),
             Error::KeyRefused(refusal) => refusal.fmt(f),

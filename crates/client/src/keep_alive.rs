@@ -86,7 +86,7 @@ impl Drop for KeepAlive {
 
 fn run(client: &Client, signal: &Signal) {
     let env = &client.shared.settings.env;
-    let retry_secs = client.product().catalogue().policy.retry.default_secs;
+    let mut settings = client.shared.settings_file.content();
     begin_anew(client);
     let loaded = client.current();
     let mut at_once = !loaded.is_valid(loaded.now(env));
@@ -94,6 +94,10 @@ fn run(client: &Client, signal: &Signal) {
     while !signal.is_stopped() {
         let loaded = client.current();
         let now = loaded.now(env);
+        let latest = client.shared.settings_file.content();
+        // What an administrator has just set may be what was missing.
+        at_once |= latest != settings && !loaded.is_valid(now);
+        settings = latest;
         let due = due(&loaded, now).map(|due| if at_once { now } else { due.max(earliest) });
         if due.is_some_and(|due| due <= now) {
             if !signal.begin_asking() {
@@ -104,7 +108,7 @@ fn run(client: &Client, signal: &Signal) {
             at_once = false;
             // When to ask next stands in the state, unless the state could not be written.
             let is_unwritable = matches!(result, Err(Error::StateUnwritable { .. }));
-            earliest = now.plus(if is_unwritable { retry_secs } else { 1 });
+            earliest = now.plus(if is_unwritable { client.retry().default_secs } else { 1 });
         } else {
             keep_mark(client, &loaded, now);
             let secs = due.map_or(SLEEP_SECS_MAX, |due| due.secs_since(now).min(SLEEP_SECS_MAX));

@@ -58,7 +58,10 @@ pub use keymuster_core::codes::Code;
 pub use keymuster_core::state::State;
 pub use keymuster_core::time::Timestamp;
 pub use product::Product;
-pub use settings::{HOST_PORT, HostAddress, Settings, Timeouts};
+pub use settings::{
+    EffectiveSetting, Environment, HOST_PORT, HostAddress, Setting, SettingFault, SettingScope, SettingSource,
+    SettingValue, Settings, SettingsFile, Timeouts, Ways,
+};
 pub use status::{HeldLease, KnownHost, LastRefusal, Notice, Status, Tried, Way};
 
 /// The parsers of bytes from outside that are no part of the library's face, for the fuzz targets alone.

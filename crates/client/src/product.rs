@@ -67,7 +67,8 @@ impl Product {
         let mut products = Vec::new();
         for directory in directories {
             let publisher = directory.file_name().to_str().and_then(|name| name.parse::<Slug>().ok());
-            if let Some(publisher) = publisher {
+            // The settings of the machine are a file beside the publishers.
+            if let Some(publisher) = publisher.filter(|_| directory.path().is_dir()) {
                 products.extend(Store::of(store, &publisher).products()?);
             }
         }

@@ -43,6 +43,7 @@ impl Client {
         let reading = settings.env.reading();
         let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
         let standing = self.status().state.standing();
+        let name = self.name_sent();
         let (id, identity) = (RequestId::from_bytes(settings.env.random()), identity.clone());
         let made = self.update(|record| {
             record.counter = record.counter.saturating_add(1);
@@ -65,7 +66,7 @@ impl Client {
                 fence: lease.and_then(|lease| lease.seat.as_ref()).map(|seat| seat.fence),
                 ratchet: lease.and_then(|lease| lease.ratchet),
                 key: secret.filter(|_| act == Act::Mak).and_then(|secret| secret.parse().ok()),
-                name: settings.machine_name.clone(),
+                name,
                 system: system.parse::<Label>().ok(),
                 boot: reading.boot,
                 fingerprint: None,

@@ -8,7 +8,7 @@ use keymuster_core::request::Act;
 
 use crate::answer::Accepted;
 use crate::client::Client;
-use crate::discovery::{Candidate, TARGETS_MAX, at_hand, search};
+use crate::discovery::{Candidate, Finder, TARGETS_MAX};
 use crate::error::Error;
 use crate::record::TriedRecord;
 use crate::request::Open;
@@ -25,6 +25,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Route<'a> {
     client: &'a Client,
     act: Act,
+    finder: Finder<'a>,
     /// Looked at before every new connection.
     stop: &'a dyn Fn() -> bool,
     trail: Vec<TriedRecord>,
@@ -46,7 +47,8 @@ static OF_THIS_HOST: [&Code; 5] = [
 
 impl<'a> Route<'a> {
     pub fn new(client: &'a Client, act: Act, stop: &'a dyn Fn() -> bool) -> Route<'a> {
-        Route { client, act, stop, trail: Vec::new(), renumbered: false }
+        let finder = client.finder();
+        Route { client, act, finder, stop, trail: Vec::new(), renumbered: false }
     }
 
     pub fn into_trail(self) -> Vec<TriedRecord> {
@@ -55,12 +57,11 @@ impl<'a> Route<'a> {
 
     /// Asks one host after the other; DNS only when those at hand did not decide.
     pub fn run(&mut self, mut open: Open) -> Result<(Outcome, Candidate), Error> {
-        let settings = &self.client.shared.settings;
         let record = self.client.current().record;
         let (mut tried, mut errors, mut domains) = (Vec::new(), Vec::new(), Vec::new());
         let mut queue = match self.act {
             Act::Mak => vec![self.authority()?],
-            _ => at_hand(settings, record.host.as_ref(), open.made_at),
+            _ => self.finder.at_hand(record.host.as_ref(), open.made_at),
         };
         for is_last in [self.act == Act::Mak, true] {
             for candidate in queue {
@@ -77,7 +78,7 @@ impl<'a> Route<'a> {
             if is_last {
                 break;
             }
-            (queue, domains) = search(settings, record.host.as_ref(), &mut self.trail);
+            (queue, domains) = self.finder.search(record.host.as_ref(), &mut self.trail);
         }
         errors.sort_by_key(rank);
         Err(errors.into_iter().next().unwrap_or(Error::HostNotFound { domains }))
@@ -138,7 +139,7 @@ impl<'a> Route<'a> {
 
     /// Where to connect; a MAK goes to this machine alone, because it would go unencrypted.
     fn addresses(&self, candidate: &Candidate) -> Result<Vec<SocketAddr>, Error> {
-        let mut addresses = candidate.addresses(&self.client.shared.settings)?;
+        let mut addresses = self.finder.addresses(candidate)?;
         if self.act == Act::Mak {
             addresses.retain(|address| address.ip().is_loopback());
             if addresses.is_empty() {
@@ -156,7 +157,7 @@ impl<'a> Route<'a> {
         }
         let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
         let address = host.and_then(|host| HostAddress::parse(host, HTTP_PORT)).ok_or(Error::AuthorityUnknown)?;
-        Ok(Candidate::by_hand(address))
+        Ok(Candidate::by_hand(address, "set by hand".into()))
     }
 }
 

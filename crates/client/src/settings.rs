@@ -1,24 +1,36 @@
-//! What may be set on a machine: where the store is, which host, which domains, which name servers.
+//! What may be set for a client, by whom, and what counts (`docs/spec/client-state.md`, 9).
+
+mod address;
+mod edit;
+mod file;
+mod in_force;
+mod name;
+mod of_client;
+mod value;
 
 use std::env;
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use keymuster_core::id::Label;
 
 use crate::env::Env;
 use crate::error::Error;
+use address::name_server;
 
-/// The port on which hosts listen.
-pub const HOST_PORT: u16 = 1688;
-const DNS_PORT: u16 = 53;
+pub use address::{HOST_PORT, HostAddress};
+pub use file::{SettingFault, SettingScope, SettingsFile};
+pub use in_force::{EffectiveSetting, SettingSource};
+pub(crate) use in_force::{InForce, Sources};
+pub use name::Setting;
+pub(crate) use value::{DOMAINS_MAX, SERVERS_MAX};
+pub use value::{SettingValue, Ways};
 
 /// How one client works on one machine.
 ///
-/// [`Settings::from_environment`] is what a product wants; the fields are for programs that know better.
+/// [`Settings::from_environment`] is what a product wants; the fields are for programs that know better, and count before
+/// what the machine's administrator has set. [`Client::settings`](crate::Client::settings) tells what counts in the end.
 ///
 /// ```
 /// use keymuster_client::Settings;
@@ -33,20 +45,41 @@ pub struct Settings {
     pub store: PathBuf,
     /// The host to ask, set by hand; no other is looked for then.
     pub host: Option<HostAddress>,
-    /// The DNS domains that are searched for hosts; empty for those of the machine.
+    /// The DNS domains that are searched for hosts; empty for what the administrator says, or those of the machine.
     pub domains: Vec<String>,
-    /// The name servers to ask; empty for those of the system.
+    /// The name servers to ask; empty for what the administrator says, or those of the system.
     pub dns_servers: Vec<SocketAddr>,
+    /// Whether a host that answered is remembered and asked first.
+    pub caching: Option<bool>,
+    /// By what the product may be activated.
+    pub ways: Option<Ways>,
+    /// Where users find help, in place of the customer's page or the publisher's.
+    pub help_url: Option<Label>,
+    /// Whether requests carry the machine's name; nobody's choice means that they do not.
+    pub send_name: Option<bool>,
+    /// The name that is sent then, in place of the machine's own.
+    pub machine_name: Option<Label>,
+    /// What the environment says.
+    pub environment: Environment,
     /// The authority's URL in place of the one in the trust file.
     pub authority: Option<String>,
-    /// The machine's name, where its administrator lets it be sent; nothing is sent by default.
-    pub machine_name: Option<Label>,
     /// The product's version, for the administrator's inventory.
     pub product_version: Option<Label>,
     /// How long to wait for others.
     pub timeouts: Timeouts,
     /// Clocks and randomness.
     pub env: Env,
+}
+
+/// What the variables of the environment say; it counts after a product's own settings, and before the settings file.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Environment {
+    /// `KEYMUSTER_HOST`: `host[:port]`, IPv6 in brackets.
+    pub host: Option<HostAddress>,
+    /// `KEYMUSTER_DOMAIN`: a list with commas.
+    pub domains: Vec<String>,
+    /// `KEYMUSTER_DNS`: `address[:port]`, a list with commas.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// How long to wait for others.
@@ -75,8 +108,13 @@ impl Default for Settings {
             host: None,
             domains: Vec::new(),
             dns_servers: Vec::new(),
-            authority: None,
+            caching: None,
+            ways: None,
+            help_url: None,
+            send_name: None,
             machine_name: None,
+            environment: Environment::default(),
+            authority: None,
             product_version: None,
             timeouts: Timeouts::default(),
             env: Env::system(),
@@ -85,79 +123,28 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults, changed by the environment: `KEYMUSTER_STORE` (a directory), `KEYMUSTER_HOST` (`host[:port]`, IPv6
-    /// in brackets), `KEYMUSTER_DOMAIN` and `KEYMUSTER_DNS` (`address[:port]`), the last two as lists with commas.
+    /// The defaults with what the environment says: `KEYMUSTER_STORE` (a directory), and the variables of
+    /// [`Environment`].
     pub fn from_environment() -> Result<Settings, Error> {
-        let mut settings = Settings::default();
+        let mut settings = Settings { environment: Environment::read()?, ..Settings::default() };
         if let Some(store) = env::var_os("KEYMUSTER_STORE").filter(|store| !store.is_empty()) {
             settings.store = PathBuf::from(store);
         }
-        settings.host = list("KEYMUSTER_HOST").first().map(|host| host.parse()).transpose()?;
-        settings.domains = list("KEYMUSTER_DOMAIN");
-        settings.dns_servers = list("KEYMUSTER_DNS").iter().map(|text| dns_server(text)).collect::<Result<_, _>>()?;
         Ok(settings)
     }
 }
 
-/// Where a host answers: a name or an IP address, and a port.
-///
-/// ```
-/// use keymuster_client::HostAddress;
-/// let address: HostAddress = "[2001:db8::1]".parse()?;
-/// assert_eq!((address.host.as_str(), address.port), ("2001:db8::1", 1688));
-/// assert_eq!(address.to_string(), "[2001:db8::1]:1688");
-/// # Ok::<(), keymuster_client::Error>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct HostAddress {
-    /// The name or the IP address, without brackets.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
-}
-
-impl FromStr for HostAddress {
-    type Err = Error;
-
-    /// Reads `host[:port]`, with an IPv6 address in brackets.
-    fn from_str(text: &str) -> Result<HostAddress, Error> {
-        HostAddress::parse(text, HOST_PORT).ok_or_else(|| Error::Setting {
-            name: "host",
-            value: text.to_owned(),
-            expected: "a name or an IP address, and perhaps a port: kms.example, kms.example:1688, [2001:db8::1]:1688",
-        })
-    }
-}
-
-impl HostAddress {
-    pub(crate) fn parse(text: &str, default_port: u16) -> Option<HostAddress> {
-        if let Some(rest) = text.strip_prefix('[') {
-            let (host, rest) = rest.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            let port = if rest.is_empty() { default_port } else { port(rest.strip_prefix(':')?)? };
-            return Some(HostAddress { host: host.to_owned(), port });
-        }
-        let (host, port) = match text.split_once(':') {
-            Some((host, digits)) => (host, port(digits)?),
-            None => (text, default_port),
+impl Environment {
+    fn read() -> Result<Environment, Error> {
+        let server = |text: &String| {
+            let expected = Setting::Dns.expects();
+            name_server(text).ok_or_else(|| Error::Setting { name: "KEYMUSTER_DNS", value: text.clone(), expected })
         };
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let host = host.trim_end_matches('.');
-        (!host.is_empty() && host.len() <= 253 && host.chars().all(is_plain))
-            .then(|| HostAddress { host: host.to_owned(), port })
-    }
-}
-
-fn port(digits: &str) -> Option<u16> {
-    digits.parse().ok().filter(|port| *port != 0)
-}
-
-impl fmt::Display for HostAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
+        Ok(Environment {
+            host: list("KEYMUSTER_HOST").first().map(|host| host.parse()).transpose()?,
+            domains: list("KEYMUSTER_DOMAIN"),
+            dns_servers: list("KEYMUSTER_DNS").iter().map(server).collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -165,15 +152,6 @@ impl fmt::Display for HostAddress {
 fn list(variable: &str) -> Vec<String> {
     let text = env::var(variable).unwrap_or_default();
     text.split([',', ' ']).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
-}
-
-fn dns_server(text: &str) -> Result<SocketAddr, Error> {
-    let alone = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
-    text.parse::<SocketAddr>().or_else(|_| alone()).map_err(|_| Error::Setting {
-        name: "KEYMUSTER_DNS",
-        value: text.to_owned(),
-        expected: "IP addresses of name servers, and perhaps ports: 10.0.0.53, 127.0.0.1:5353, [2001:db8::53]:53",
-    })
 }
 
 #[cfg(unix)]
@@ -195,44 +173,4 @@ fn default_store() -> PathBuf {
 fn default_store() -> PathBuf {
     let set = |variable| env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("LOCALAPPDATA").or_else(|| set("PROGRAMDATA")).unwrap_or_else(env::temp_dir).join("keymuster")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn host_addresses_read_and_print() {
-        for (text, expected) in [
-            ("kms.example", Some("kms.example:1688")),
-            ("kms.example.:1700", Some("kms.example:1700")),
-            ("10.0.0.1", Some("10.0.0.1:1688")),
-            ("[::1]:1700", Some("[::1]:1700")),
-            ("[::1]", Some("[::1]:1688")),
-            ("::1", None),
-            ("[kms]:1", None),
-            ("", None),
-            (":1688", None),
-            ("kms:0", None),
-            ("kms:65536", None),
-            ("kms/path", None),
-            ("user@kms", None),
-            ("http://kms", None),
-        ] {
-            let found = text.parse::<HostAddress>().ok().map(|address| address.to_string());
-            assert_eq!(found.as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn name_servers_may_have_ports() {
-        for (text, expected) in [
-            ("10.0.0.53", Some("10.0.0.53:53")),
-            ("127.0.0.1:5353", Some("127.0.0.1:5353")),
-            ("2001:db8::53", Some("[2001:db8::53]:53")),
-            ("ns.example", None),
-        ] {
-            assert_eq!(dns_server(text).ok().map(|address| address.to_string()).as_deref(), expected, "{text}");
-        }
-    }
 }

@@ -10,6 +10,8 @@ use keymuster_core::lease::LeaseKind;
 use keymuster_core::state::State;
 use keymuster_core::time::Timestamp;
 
+use crate::settings::SettingFault;
+
 /// How a client stands at one moment; made from what it holds, without any traffic.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -46,7 +48,7 @@ pub struct Status {
     pub trail: Vec<Tried>,
     /// What somebody should know.
     pub notices: Vec<Notice>,
-    /// Where the publisher explains activation to its users.
+    /// Where users find help: the customer's page, or else the publisher's.
     pub help_url: Option<Label>,
     /// The file in which all this is kept.
     pub store: PathBuf,
@@ -140,6 +142,8 @@ pub enum Notice {
     /// The clocks of client and host contradict each other; the lease holds as long as it was granted for, from when it
     /// came.
     HostTimeNotBelieved,
+    /// An entry of the settings file does not count, or the whole file.
+    SettingIgnored(SettingFault),
 }
 
 impl Notice {
@@ -150,6 +154,7 @@ impl Notice {
             Notice::HeldInvalid { why } => Some(why.code()),
             Notice::StoreReadOnly { .. } => Some(&codes::STATE_UNWRITABLE),
             Notice::HostTimeNotBelieved => None,
+            Notice::SettingIgnored(fault) => Some(fault.code()),
         }
     }
 }
@@ -166,6 +171,7 @@ impl fmt::Display for Notice {
             Notice::HostTimeNotBelieved => {
                 f.write_str("the host's clock contradicts this machine's; the lease counts from when it came")
             }
+            Notice::SettingIgnored(fault) => write!(f, "a setting does not count: {fault}"),
         }?;
         self.code().map_or(Ok(()), |code| write!(f, " ({code})"))
     }

@@ -1,4 +1,4 @@
-//! The files of one publisher on this machine (`docs/spec/client-state.md`, 5 to 7).
+//! The files of a store, most of them in the directory of a publisher (`docs/spec/client-state.md`, 5 to 7).
 //!
 //! A reader sees a file as it was before or after a write, never between, because a write ends with one rename.
 //! Every record ends with its own hash, so that a file which the disk damaged is recognised and put aside.
@@ -28,7 +28,7 @@ pub(crate) const PACK: &str = "publisher.pack";
 pub(crate) const IDENTITY: &str = "identity";
 const STATE_SUFFIX: &str = ".state";
 
-/// The directory of one publisher.
+/// One directory of a store.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     directory: PathBuf,
@@ -57,6 +57,11 @@ pub(crate) enum Found<T> {
 }
 
 impl Store {
+    /// The store itself, in which the settings of the machine stand.
+    pub(crate) fn root(root: &Path) -> Store {
+        Store { directory: root.to_path_buf() }
+    }
+
     pub(crate) fn of(root: &Path, publisher: &Slug) -> Store {
         Store { directory: root.join(publisher.as_str()) }
     }

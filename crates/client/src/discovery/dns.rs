@@ -13,6 +13,7 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, Question, RCODE, TYPE};
 
 use super::order::Target;
 use crate::env::Env;
+use crate::settings::SERVERS_MAX;
 
 /// Name servers and how to ask them.
 pub(crate) struct Resolver<'a> {
@@ -29,8 +30,6 @@ pub(crate) struct Answer {
     pub addresses: Vec<(String, IpAddr)>,
 }
 
-/// Servers beyond these are not asked, as in the system's own resolver.
-const SERVERS_MAX: usize = 3;
 const TRIES: usize = 2;
 /// What a UDP answer may have without extensions is 512 bytes; servers that send more are understood.
 const UDP_BYTES_MAX: usize = 4096;

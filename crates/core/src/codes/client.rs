@@ -8,8 +8,9 @@ codes! {
         cause: "the machine asks a DNS server that does not know the company's own names, for example at home",
         check: "run `keymuster status`: it lists the domains that were asked and what each answered",
         check: "ask DNS for the SRV record `_keymuster._tcp.<domain>`",
-        remedy: "make the SRV record, with the host's name and port 1688; or set the host by hand, with \
-                 `KEYMUSTER_HOST` for products and `keymuster --host HOST activate` for one attempt",
+        remedy: "make the SRV record, with the host's name and port 1688; or set the host by hand: `keymuster set` with \
+                 the name `host` for the products of the machine, `KEYMUSTER_HOST` in the environment of one product, \
+                 `keymuster --host HOST activate` for one attempt",
         known_as: "0x8007232B",
         known_as: "0x8007007B",
         known_as: "0x8007251D",
@@ -113,14 +114,13 @@ codes! {
     }
 
     NAME_NOT_RESOLVED: 511 "name-not-resolved" Failure 0 {
-        sentence: "the name or setting of a host, authority or name server does not lead to an address",
+        sentence: "the name of a host or authority does not lead to an address",
         cause: "the name is mistyped in the settings",
-        cause: "a setting such as `KEYMUSTER_HOST` or `KEYMUSTER_DNS` has not the form that the message names",
         cause: "the SRV record names a machine that has no address record",
         cause: "no DNS server is set or reachable, or the machine is outside the company's network",
         check: "run `keymuster status`: it shows the name, how it was found and what came instead of an address",
         check: "ask DNS for the name from another machine",
-        remedy: "correct the name or its address record, the setting, or the DNS servers of this machine",
+        remedy: "correct the name or its address record, or the DNS servers of this machine",
         known_as: "0x8007232A",
     }
 
@@ -150,6 +150,17 @@ codes! {
         known_as: "0x8004FE33",
     }
 
+    WAY_NOT_ALLOWED: 514 "way-not-allowed" Failure 0 {
+        sentence: "the settings of this machine do not allow the product to be activated in this way",
+        cause: "the administrator has limited the products of this machine to hosts, and the key is a MAK",
+        cause: "the administrator has limited them to MAKs, and no MAK is installed",
+        cause: "the limit was meant for another edition, and stands for the whole machine",
+        check: "run `keymuster settings`: the line `way` shows what is allowed, and who said so",
+        check: "run `keymuster status`: it shows by which key the product would be activated",
+        remedy: "install a key of the kind that is allowed; or, if the limit is wrong, lift it with `keymuster unset` and \
+                 the name `way`; what is held stays valid meanwhile",
+    }
+
     REARMS_EXHAUSTED: 515 "rearms-exhausted" Failure 0 {
         sentence: "the installation has been re-armed as often as its publisher allows",
         cause: "a master image was re-armed before each capture, and the number is kept in the image",
@@ -169,6 +180,18 @@ codes! {
                 id",
         remedy: "on all copies but one run `keymuster rearm`; a state that was restored from a backup needs nothing, \
                  and the notice goes away",
+    }
+
+    SETTING_INVALID: 517 "setting-invalid" Failure 0 {
+        sentence: "a setting, or an entry of the settings file, is not understood, so that it does not count",
+        cause: "the name is mistyped, or only a later version knows it",
+        cause: "the value is of another kind than the setting has, for example a number without a unit",
+        cause: "the file was cut off while it was copied, or is no JSON",
+        cause: "a variable such as `KEYMUSTER_HOST` or `KEYMUSTER_DNS` has not the form that the message names",
+        check: "read in the message which file, place and value are meant, and what was expected",
+        check: "run `keymuster settings`: it shows the value of each setting, where it comes from, and what it may be",
+        remedy: "correct the entry with `keymuster set`, or take it out with `keymuster unset`; a file that is no JSON is \
+                 corrected or removed by hand; products run on meanwhile, with all other settings",
     }
 
     MACHINE_UNREACHABLE: 520 "machine-unreachable" Failure 0 {
