@@ -38,6 +38,23 @@ pub struct Limits {
     pub connections: u32,
     /// Time for what is under way when a connection is to end, by its age or by a stop; then it is cut off.
     pub drain: Duration,
+    /// The path whose requests get more than that, where there is one.
+    pub large: Option<Large>,
+}
+
+/// What the requests to one path get instead, because many are served by each of them.
+#[derive(Clone, Debug)]
+pub struct Large {
+    /// The path.
+    pub path: &'static str,
+    /// Length of the body.
+    pub body_bytes: usize,
+    /// Time for the body.
+    pub body: Duration,
+    /// Time from the head to the head of the answer.
+    pub total: Duration,
+    /// Such requests at one time, which bounds their memory; the next ones wait, within their time.
+    pub at_once: usize,
 }
 
 impl Default for Limits {
@@ -50,6 +67,7 @@ impl Default for Limits {
             connection_age: Duration::from_secs(60),
             connections: 15_000,
             drain: Duration::from_secs(20),
+            large: None,
         }
     }
 }

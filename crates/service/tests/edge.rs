@@ -8,9 +8,9 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use keymuster_core::time::Timestamp;
-use keymuster_service::edge::{self, Limits};
+use keymuster_service::edge::{self, Large, Limits};
 use keymuster_service::{Env, Stop};
-use support::{Client, GET, LARGE, PATIENCE, SHORT, Server, patient};
+use support::{Client, GET, LARGE, LONG, PATIENCE, SHORT, Server, patient};
 
 // Time.
 
@@ -127,6 +127,36 @@ fn a_body_may_have_64_kib_and_no_byte_more() {
                 _ => assert_eq!(answer.problem_code(), "body-too-large"),
             }
         }
+    }
+}
+
+#[test]
+fn the_large_path_has_limits_of_its_own() {
+    let large = Large { path: "/length", body_bytes: 300_000, body: LONG, total: LONG, at_once: 1 };
+    let server = Server::start(Limits { body_bytes: 10, large: Some(large), ..patient() });
+    for (path, len, status) in [("/length", 300_000, 200), ("/length", 300_001, 413), ("/hello", 11, 413)] {
+        let mut client = server.client();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len}\r\n\r\n");
+        client.send(&[head.as_bytes(), &vec![b'x'; len]].concat());
+        assert_eq!(client.answer().status, status, "{path}, {len} bytes");
+    }
+}
+
+#[test]
+fn large_requests_wait_for_a_place() {
+    let large = Large { path: "/wait", body_bytes: 10, body: LONG, total: LONG, at_once: 1 };
+    let server = Server::start(Limits { large: Some(large), ..patient() });
+    let mut clients = [server.client(), server.client()];
+    for client in &mut clients {
+        client.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    let first = server.waiting.recv_timeout(PATIENCE).unwrap();
+    assert!(server.waiting.recv_timeout(SHORT).is_err(), "there is one place");
+    assert!(server.answers(), "others are served meanwhile");
+    first.send(()).unwrap();
+    server.waiting.recv_timeout(PATIENCE).unwrap().send(()).unwrap();
+    for client in &mut clients {
+        assert_eq!(client.answer().text(), "waited");
     }
 }
 

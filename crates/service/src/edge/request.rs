@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -18,26 +19,48 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use keymuster_core::codes::{self, Code};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Limits;
+use super::{Large, Limits};
 use crate::Problem;
 
 /// A router, and what one request to it may take.
 pub(super) struct Requests {
     router: TowerToHyperService<Router>,
-    limits: Limits,
+    usual: Share,
+    large: Option<(&'static str, Share)>,
+}
+
+/// What one request may take.
+struct Share {
+    body_bytes: usize,
+    body: Duration,
+    total: Duration,
+    /// Places for such requests, where their number is limited.
+    places: Option<Semaphore>,
 }
 
 impl Requests {
     pub(super) fn new(router: Router, limits: Limits) -> Requests {
-        Requests { router: TowerToHyperService::new(router), limits }
+        let Limits { body_bytes, body, total, large, .. } = limits;
+        let usual = Share { body_bytes, body, total, places: None };
+        let large = large.map(|Large { path, body_bytes, body, total, at_once }| {
+            (path, Share { body_bytes, body, total, places: Some(Semaphore::new(at_once)) })
+        });
+        Requests { router: TowerToHyperService::new(router), usual, large }
+    }
+
+    fn share(&self, path: &str) -> &Share {
+        let large = self.large.as_ref().filter(|(large, _)| *large == path);
+        large.map_or(&self.usual, |(_, share)| share)
     }
 
     pub(super) async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response {
         request.extensions_mut().insert(ConnectInfo(peer));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = match timeout(self.limits.total, caught(self.route(request))).await {
+        let share = self.share(&path);
+        let response = match timeout(share.total, caught(self.route(request, share))).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
                 tracing::error!(%method, path, "a handler panicked; the message is on standard error");
@@ -45,7 +68,7 @@ impl Requests {
             }
             Err(_) => {
                 tracing::warn!(%method, path, "a request took too long");
-                self.took_too_long().into_response()
+                share.took_too_long().into_response()
             }
         };
         let code = response.extensions().get::<&Code>().map(|code| code.name);
@@ -53,9 +76,13 @@ impl Requests {
         response
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Response {
+    async fn route(&self, request: Request<Incoming>, share: &Share) -> Response {
         let (head, body) = request.into_parts();
-        match self.whole(body).await {
+        let _place = match &share.places {
+            Some(places) => Some(places.acquire().await.expect("the semaphore is never closed")),
+            None => None,
+        };
+        match share.whole(body).await {
             Ok(bytes) => {
                 let Ok(response) = self.router.call(Request::from_parts(head, Body::from(bytes))).await;
                 response
@@ -63,14 +90,16 @@ impl Requests {
             Err(problem) => problem.into_response(),
         }
     }
+}
 
+impl Share {
     /// The whole body; its length is checked before its first byte if the client tells it.
     async fn whole(&self, body: Incoming) -> Result<Bytes, Problem> {
-        if body.size_hint().lower() > self.limits.body_bytes as u64 {
+        if body.size_hint().lower() > self.body_bytes as u64 {
             return Err(self.body_too_large());
         }
-        let limited = Limited::new(body, self.limits.body_bytes);
-        match timeout(self.limits.body, limited.collect()).await {
+        let limited = Limited::new(body, self.body_bytes);
+        match timeout(self.body, limited.collect()).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.body_too_large()),
             Ok(Err(error)) => Err(body_broken(&*error)),
@@ -79,19 +108,19 @@ impl Requests {
     }
 
     fn body_too_large(&self) -> Problem {
-        let limit = self.limits.body_bytes;
+        let limit = self.body_bytes;
         let detail = format!("the body of a request may have {limit} bytes");
         Problem::new(&codes::BODY_TOO_LARGE, detail).with("limit_bytes", limit)
     }
 
     fn body_too_slow(&self) -> Problem {
-        let detail = format!("the body did not arrive within {:?}", self.limits.body);
+        let detail = format!("the body did not arrive within {:?}", self.body);
         Problem::new(&codes::REQUEST_TIMEOUT, detail)
     }
 
     fn took_too_long(&self) -> Problem {
-        let detail = format!("there was no answer within {:?}; the same request may be sent again", self.limits.total);
-        Problem::new(&codes::HOST_BUSY, detail).retry_after(self.limits.total.as_secs())
+        let detail = format!("there was no answer within {:?}; the same request may be sent again", self.total);
+        Problem::new(&codes::HOST_BUSY, detail).retry_after(self.total.as_secs())
     }
 }
 
