@@ -8,6 +8,7 @@ mod install_key;
 mod release;
 mod remove_key;
 mod renew;
+mod slmgr;
 mod status;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +49,8 @@ enum Command {
     Add(add::Options),
     /// Show what is in a document, licence pack, request, response, trust file or product key, and whether it verifies.
     Inspect(inspect::Options),
+    /// The verbs of slmgr for the same things here, such as `-dlv` or `/skms HOST`; without one, they are listed.
+    Slmgr(slmgr::Options),
     /// Explain a code: what it means, why it happens, what to do.
     Explain(explain::Options),
 }
@@ -64,6 +67,7 @@ pub fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::RemoveKey => remove_key::run(machine),
         Command::Add(options) => add::run(machine, &options),
         Command::Inspect(options) => inspect::run(machine, &options),
+        Command::Slmgr(options) => slmgr::run(machine, &options),
         Command::Explain(options) => explain::run(&options),
     }
 }

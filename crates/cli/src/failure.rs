@@ -39,6 +39,12 @@ impl Failure {
         Failure { message, code: None, advice: None, exit: exit::ENVIRONMENT }
     }
 
+    /// What another program of Keymuster printed when it failed, and how it ended.
+    pub fn passed_on(printed: &str, exit: Option<u8>) -> Failure {
+        let message = printed.strip_prefix("error: ").unwrap_or(printed).to_owned();
+        Failure { message, code: None, advice: None, exit: exit.unwrap_or(exit::ENVIRONMENT) }
+    }
+
     /// The same for machines.
     pub fn json(&self) -> Value {
         json!({ "error": {

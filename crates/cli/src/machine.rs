@@ -41,6 +41,20 @@ impl Machine {
         Ok(settings)
     }
 
+    /// The options as words of a command line; those that name a product only where `command` does not name one itself.
+    pub fn words(&self, command: &[String]) -> Vec<String> {
+        let names_product = command.iter().any(|word| word == "--publisher");
+        let store = self.store.as_ref().map(|store| store.display().to_string());
+        let options = [
+            ("--store", store.as_ref()),
+            ("--publisher", self.publisher.as_ref().filter(|_| !names_product)),
+            ("--edition", self.edition.as_ref().filter(|_| !names_product)),
+            ("--host", self.host.as_ref()),
+        ];
+        let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?.clone()]));
+        given.flatten().collect()
+    }
+
     /// Refuses the options that a list of machines has columns for: they would say the same of all of them.
     pub fn refuse_beside_list(&self) -> Result<(), Failure> {
         let options = [

@@ -7,6 +7,7 @@ mod answer;
 mod commands;
 mod exit;
 mod failure;
+mod host_program;
 mod inspect;
 mod machine;
 mod machines;

@@ -124,6 +124,7 @@ impl Client {
             features: features(state, &loaded, product),
             lease: lease.map(|(lease, entitlement)| HeldLease {
                 kind: lease.kind,
+                host: lease.position.host,
                 customer: entitlement.customer_name.clone(),
                 issued: lease.issued,
                 count: lease.count,

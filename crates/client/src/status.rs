@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use keymuster_core::codes::{self, Code};
-use keymuster_core::id::{ClientId, Label, Slug};
+use keymuster_core::id::{ClientId, HostId, Label, Slug};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::lease::LeaseKind;
 use keymuster_core::state::State;
@@ -72,6 +72,8 @@ pub enum Way {
 pub struct HeldLease {
     /// By volume or a seat.
     pub kind: LeaseKind,
+    /// The host that granted it.
+    pub host: HostId,
     /// The customer, by name.
     pub customer: Label,
     /// The host's time when it was granted.
