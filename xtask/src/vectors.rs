@@ -9,6 +9,7 @@ mod bundles;
 mod catalogues;
 mod envelopes;
 mod forge;
+mod frames;
 mod keys;
 mod limits;
 mod profile;
@@ -63,6 +64,7 @@ fn files() -> Vec<(&'static str, Vec<Vector>)> {
         ("documents.json", bodies::vectors().into_iter().chain(reports::documents()).collect()),
         ("entitlement-answers.json", limits::entitlements()),
         ("envelopes.json", envelopes::vectors()),
+        ("frames.json", frames::vectors()),
         ("lease-answers.json", answers::leases()),
         ("lease-limits.json", limits::leases()),
         ("product-keys.json", keys::vectors()),

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import unicodedata
+import zlib
 from pathlib import Path
 
 import cbor2
@@ -446,6 +447,37 @@ def trust_file(content):
     return trust
 
 
+# Frames (qr-codes.md, 1 and 2).
+
+CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+
+
+def base45(content):
+    for at in range(0, len(content), 3):
+        group = content[at:at + 3]
+        value = sum(CHARACTERS.index(c) * 45**place for place, c in enumerate(group))
+        need(len(group) > 1 and value < 256 ** (len(group) - 1), "frame-unreadable")
+        yield value.to_bytes(len(group) - 1, "big")
+
+
+def frames(texts):
+    files, pieces = set(), {}
+    for content in texts:
+        frame = re.fullmatch(r"KM1:([1-9]\d?)/([1-9]\d?):([0-9A-F]{8}):([0-9A-Z $%*+./:-]+)", content, re.ASCII)
+        need(frame, "frame-unreadable")
+        number, count, data = int(frame[1]), int(frame[2]), b"".join(base45(frame[4]))
+        need(number <= count <= 64 and len(data) <= 954, "frame-unreadable")
+        files.add((count, frame[3]))
+        need(len(files) == 1, "frames-mixed")
+        need(pieces.setdefault(number, data) == data, "frame-unreadable")
+    missing = [number for count, _ in files for number in range(1, count + 1) if number not in pieces]
+    if missing or not files:
+        raise Refused("frames-missing", {"missing": missing})
+    content = b"".join(data for _, data in sorted(pieces.items()))
+    need(f"{zlib.crc32(content):08X}" == files.pop()[1], "frame-unreadable")
+    return {"file": content.hex()}
+
+
 # Chains (documents.md, 5.2 to 5.6).
 
 
@@ -618,6 +650,8 @@ def read(vector):
             return bundle_keys(content["bundle"])
         case "bundle-file":
             return bundle_file(content["file"])
+        case "frames":
+            return frames(given["frames"])
     return answer(kind, content["bundle"], vector["context"])
 
 

@@ -1,4 +1,5 @@
-//! 6xx: why a signed document is not accepted; the first thing wrong decides, and something else carries the code.
+//! 6xx: why a signed document, or what it travels in, is not accepted; the first thing wrong decides, and something else
+//! carries the code.
 //!
 //! They are failures, not refusals: whoever holds the document says nothing about anybody's rights.
 
@@ -7,9 +8,10 @@ codes! {
         sentence: "the document is larger than any valid one can be",
         cause: "another file was taken for the document",
         cause: "several documents were joined into one file",
+        cause: "the file is to travel as QR codes, and they do not hold as much",
         check: "run `keymuster inspect FILE`: it says what the file holds",
         check: "compare the size of the file with that of the original",
-        remedy: "fetch the document again from where it was made",
+        remedy: "fetch the document again from where it was made; carry what is too large for QR codes as a file",
     }
 
     DOCUMENT_MALFORMED: 602 "document-malformed" Failure 0 {
@@ -164,5 +166,35 @@ codes! {
         check: "ask your administrators whether the customer number has changed",
         remedy: "point the client to a host of its own company; if the customer has rightly changed, release the lease \
                  with `keymuster release` at the host that granted it, or wait until it has ended",
+    }
+
+    FRAME_UNREADABLE: 618 "frame-unreadable" Failure 0 {
+        sentence: "what was read is not a QR code of Keymuster, or it was changed on its way",
+        cause: "the picture is blurred, too small, too dark, reflects light, or does not show the whole code with its \
+                white edge",
+        cause: "the picture is neither PNG nor JPEG; some phones make HEIC",
+        cause: "the text of a code was wrapped, shortened or otherwise changed by the program that carried it",
+        cause: "the code belongs to something else",
+        check: "look at the picture at full size: the smallest squares of the code must be sharp",
+        check: "count the characters of a pasted text: it is one line, begins with `KM1:` and has at most 1450",
+        remedy: "take the picture again, straight from the front, near and without reflections, and save it as JPEG or \
+                 PNG; send text in a file and not in the body of a message",
+    }
+
+    FRAMES_MIXED: 619 "frames-mixed" Failure 0 {
+        sentence: "the QR codes belong to different files",
+        cause: "pictures of an older request or response lie among the new ones",
+        cause: "the codes of two machines were photographed together",
+        check: "compare the eight characters behind the second colon of each code's text: they are the same in all codes \
+                of one file",
+        remedy: "give the pictures of one file alone",
+    }
+
+    FRAMES_MISSING: 620 "frames-missing" Failure 0 {
+        sentence: "some of the QR codes that belong to the file have not been read",
+        cause: "a picture was left out, or a code on one of them cannot be read",
+        cause: "the window or the sheet did not show all codes",
+        check: "read in the message which numbers are missing: each code says which of how many it is",
+        remedy: "photograph the missing codes, and give all pictures together",
     }
 }

@@ -6,7 +6,8 @@ use keymuster_core::catalogue::Catalogue;
 use keymuster_core::chain::{Asker, Chain};
 use keymuster_core::document::{Document, Signed};
 use keymuster_core::entitlement::Entitlement;
-use keymuster_core::id::from_hex;
+use keymuster_core::frames::{FrameError, Frames};
+use keymuster_core::id::{from_hex, to_hex};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::{KeyError, ProductKey};
@@ -48,8 +49,23 @@ pub fn outcome(vector: &Vector) -> Outcome {
         "host-request" => Ok(HostRequest::verify(&vector.bytes("/input/document"))?.fields()),
         "bundle" => Ok(keys(&Bundle::parse(&vector.bytes("/input/bundle"))?)),
         "bundle-file" => Ok(keys(&Bundle::parse_file(&vector.bytes("/input/file"))?)),
+        "frames" => frames(vector),
         _ => answer(vector),
     }
+}
+
+fn frames(vector: &Vector) -> Outcome {
+    let texts = vector.0["input"]["frames"].as_array().expect("an array of texts");
+    let mut frames = Frames::default();
+    let added = texts.iter().try_for_each(|text| frames.add(text.as_str().expect("a text")));
+    let file = added.and_then(|()| frames.file()).map_err(|why| Refused {
+        code: why.code().name.to_owned(),
+        says: match &why {
+            FrameError::Missing { numbers, .. } => json!({ "missing": numbers }),
+            _ => Value::Null,
+        },
+    })?;
+    Ok(json!({ "file": to_hex(&file) }))
 }
 
 fn product_key(text: &str) -> Outcome {
