@@ -30,15 +30,17 @@ const CLIENT: &str = "keymuster-client";
 const SERVICE: &str = "keymuster-service";
 const HOST: &str = "keymuster-host";
 const AUTHORITY: &str = "keymuster-authority";
+const QR: &str = "keymuster-qr";
 
 /// Every crate there is. A new one is a decision, so it begins with a line here (and in ARCHITECTURE.md).
-const CRATES: [Crate; 8] = [
+const CRATES: [Crate; 9] = [
     Crate { name: CORE, edges: Edges::To(&[]), may_be_async: false, packages_max: None },
     Crate { name: CLIENT, edges: Edges::To(&[CORE]), may_be_async: false, packages_max: Some(50) },
     Crate { name: SERVICE, edges: Edges::To(&[CORE]), may_be_async: true, packages_max: None },
-    Crate { name: HOST, edges: Edges::To(&[CORE, SERVICE]), may_be_async: true, packages_max: Some(200) },
-    Crate { name: AUTHORITY, edges: Edges::To(&[CORE, SERVICE]), may_be_async: true, packages_max: Some(200) },
-    Crate { name: "keymuster", edges: Edges::To(&[CORE, CLIENT]), may_be_async: false, packages_max: None },
+    Crate { name: QR, edges: Edges::To(&[CORE]), may_be_async: false, packages_max: Some(100) },
+    Crate { name: HOST, edges: Edges::To(&[CORE, SERVICE, QR]), may_be_async: true, packages_max: Some(200) },
+    Crate { name: AUTHORITY, edges: Edges::To(&[CORE, SERVICE, QR]), may_be_async: true, packages_max: Some(200) },
+    Crate { name: "keymuster", edges: Edges::To(&[CORE, CLIENT, QR]), may_be_async: false, packages_max: None },
     Crate { name: "keymuster-scenarios", edges: Edges::All, may_be_async: true, packages_max: None },
     Crate { name: "xtask", edges: Edges::All, may_be_async: true, packages_max: None },
 ];
@@ -206,11 +208,14 @@ mod tests {
             (CLIENT, &[CORE, "ureq"], &[HOST], 0),
             (CLIENT, &[SERVICE, HOST], &[], 2),
             (SERVICE, &[CORE, "axum"], &[], 0),
-            (HOST, &[CORE, SERVICE], &["tempfile"], 0),
+            (QR, &[CORE, "clap"], &[], 0),
+            (QR, &[CLIENT, SERVICE], &[], 2),
+            (CLIENT, &[QR], &[], 1),
+            (HOST, &[CORE, SERVICE, QR], &["tempfile"], 0),
             (HOST, &[CLIENT], &[], 1),
             (HOST, &[], &[AUTHORITY], 1),
             (AUTHORITY, &[HOST], &[], 1),
-            ("keymuster", &[CORE, CLIENT], &[], 0),
+            ("keymuster", &[CORE, CLIENT, QR], &[], 0),
             ("keymuster", &[SERVICE], &[], 1),
             ("keymuster-scenarios", &[CORE, CLIENT, SERVICE, HOST, AUTHORITY], &[], 0),
             ("keymuster-extra", &[], &[], 1),
