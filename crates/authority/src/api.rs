@@ -4,13 +4,14 @@
 
 pub mod activate;
 pub mod certify;
+pub mod exchange;
 pub mod pack;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequest as _, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -21,14 +22,14 @@ use keymuster_core::refusal::Refusal;
 use keymuster_service::Problem;
 use rusqlite::Connection;
 
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, Resets};
 use crate::authority::Authority;
 use crate::caller::{Actor, Caller};
 use crate::error::Error;
 use crate::store;
 
 const REQUEST_TYPE: &str = "application/cose";
-const ANSWER_TYPE: &str = "application/cbor";
+const BUNDLE_TYPE: &str = "application/cbor";
 
 /// The running authority.
 #[derive(Debug)]
@@ -37,12 +38,13 @@ pub struct App {
     /// The only connection. Whoever holds it acts alone, so that failed attempts are counted before the next is made.
     db: Mutex<Connection>,
     attempts: Attempts,
+    resets: Resets,
 }
 
 impl App {
     /// An authority with its database, ready to answer.
     pub fn new(authority: Authority, db: Connection) -> Arc<App> {
-        Arc::new(App { authority, db: Mutex::new(db), attempts: Attempts::new() })
+        Arc::new(App { authority, db: Mutex::new(db), attempts: Attempts::new(), resets: Resets::new() })
     }
 
     /// Whether the database can be read and written: for the readiness check. Blocks.
@@ -94,8 +96,8 @@ fn with_secret_key<T>(
     let key: Option<KeyId> = ProductKey::parse(typed).ok().map(|key| key.id());
     let (address, caller) = (peer.addr.ip(), peer.caller(app));
     app.act(|authority, db| {
-        if let Some(secs) = app.attempts.wait(address, key, caller.now) {
-            return Err(Error::TooManyAttempts { wait_secs: secs });
+        if let Some(wait_secs) = app.attempts.wait(address, key, caller.now) {
+            return Err(Error::RateLimited { why: "too many wrong keys were tried", wait_secs });
         }
         let acted = act(authority, db, &caller);
         if let Err(Error::Refused(Refusal::KeyUnknown)) = acted {
@@ -135,19 +137,39 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for SignedBody {
     type Rejection = Problem;
 
     async fn from_request(request: axum::extract::Request, state: &S) -> Result<SignedBody, Problem> {
-        if !is_cose(request.headers()) {
-            let detail = format!("a request has the content type {REQUEST_TYPE}");
-            return Err(Problem::new(&codes::MEDIA_TYPE_UNSUPPORTED, detail));
-        }
-        // The edge has read the body whole and within its limits.
-        let bytes = Bytes::from_request(request, state).await;
-        bytes.map(SignedBody).map_err(|error| Problem::new(&codes::REQUEST_INVALID, error.to_string()))
+        body_of_type(REQUEST_TYPE, request, state).await.map(SignedBody)
     }
 }
 
-fn is_cose(headers: &HeaderMap) -> bool {
+/// A bundle in the body, with the content type that belongs to it.
+#[derive(Clone, Debug)]
+pub struct BundleBody(Bytes);
+
+impl<S: Send + Sync> axum::extract::FromRequest<S> for BundleBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<BundleBody, Problem> {
+        body_of_type(BUNDLE_TYPE, request, state).await.map(BundleBody)
+    }
+}
+
+/// The body, which the edge has read whole and within its limits.
+async fn body_of_type<S: Send + Sync>(
+    wanted: &str,
+    request: axum::extract::Request,
+    state: &S,
+) -> Result<Bytes, Problem> {
+    if !is_of_type(wanted, request.headers()) {
+        let detail = format!("a request to this path has the content type {wanted}");
+        return Err(Problem::new(&codes::MEDIA_TYPE_UNSUPPORTED, detail));
+    }
+    let bytes = Bytes::from_request(request, state).await;
+    bytes.map_err(|error| Problem::new(&codes::REQUEST_INVALID, error.to_string()))
+}
+
+fn is_of_type(wanted: &str, headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    value.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(REQUEST_TYPE))
+    value.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(wanted))
 }
 
 /// An answer: a bundle that nobody on the way may keep.
@@ -155,7 +177,7 @@ struct Answer(Bundle);
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let headers = [(header::CONTENT_TYPE, ANSWER_TYPE), (header::CACHE_CONTROL, "no-store")];
+        let headers = [(header::CONTENT_TYPE, BUNDLE_TYPE), (header::CACHE_CONTROL, "no-store")];
         (headers, self.0.to_bytes()).into_response()
     }
 }

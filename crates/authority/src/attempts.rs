@@ -1,4 +1,5 @@
-//! Slowing down those who try keys: failed attempts are counted for a while, and then further ones have to wait.
+//! Slowing down those who try keys, and those who ask for the time again and again: what they do is counted for a while,
+//! and then they have to wait.
 //!
 //! The counts live in memory and are bounded; a restart forgets them, which costs an attacker more than it gives.
 
@@ -8,13 +9,21 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use keymuster_core::key::KeyId;
-use keymuster_core::time::{HOUR, MINUTE, Timestamp};
+use keymuster_core::signature::PublicKey;
+use keymuster_core::time::{DAY, HOUR, MINUTE, Timestamp};
 
 /// Failed attempts, by the address they came from and by the key they were about.
 #[derive(Debug)]
 pub struct Attempts {
-    addresses: Mutex<Failures<IpAddr>>,
-    keys: Mutex<Failures<KeyId>>,
+    addresses: Mutex<Counts<IpAddr>>,
+    keys: Mutex<Counts<KeyId>>,
+}
+
+/// Requests for the time, by the client's key and by the network they came from.
+#[derive(Debug)]
+pub struct Resets {
+    clients: Mutex<Counts<[u8; 32]>>,
+    networks: Mutex<Counts<IpAddr>>,
 }
 
 impl Attempts {
@@ -22,9 +31,9 @@ impl Attempts {
     pub fn new() -> Attempts {
         Attempts {
             // Nobody mistypes a key more often than this, and whoever tries keys gets nowhere.
-            addresses: Mutex::new(Failures::new(5, MINUTE)),
+            addresses: Mutex::new(Counts::new(5, MINUTE)),
             // Whoever knows a key's id and its last five symbols still has to guess 25 bits (product-keys.md, 8).
-            keys: Mutex::new(Failures::new(10, HOUR)),
+            keys: Mutex::new(Counts::new(10, HOUR)),
         }
     }
 
@@ -50,6 +59,36 @@ impl Default for Attempts {
     }
 }
 
+impl Resets {
+    /// Nobody has asked yet.
+    pub fn new() -> Resets {
+        Resets {
+            // A client needs one, and another where its first answer was lost.
+            clients: Mutex::new(Counts::new(10, DAY)),
+            // Client keys are made at will, and each answer is written to the audit; a large site has one address.
+            networks: Mutex::new(Counts::new(1000, DAY)),
+        }
+    }
+
+    /// How many seconds a request has to wait; none if it may be answered, and is counted then.
+    pub fn wait(&self, address: IpAddr, client: &PublicKey, now: Timestamp) -> Option<u64> {
+        let (client, network) = (*client.as_bytes(), network_of(address));
+        let (mut clients, mut networks) = (lock(&self.clients), lock(&self.networks));
+        let wait = clients.wait(client, now).max(networks.wait(network, now));
+        if wait.is_none() {
+            clients.count(client, now);
+            networks.count(network, now);
+        }
+        wait
+    }
+}
+
+impl Default for Resets {
+    fn default() -> Resets {
+        Resets::new()
+    }
+}
+
 /// In IPv6 a single machine has a whole /64.
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -63,10 +102,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Failures of many, each counted from its first one for as long as a window lasts.
+/// What many do, each counted from its first time for as long as a window lasts.
 #[derive(Debug)]
-struct Failures<K> {
-    failures_max: u32,
+struct Counts<K> {
+    times_max: u32,
     window_secs: u64,
     windows: HashMap<K, Window>,
 }
@@ -74,19 +113,19 @@ struct Failures<K> {
 #[derive(Clone, Copy, Debug)]
 struct Window {
     since: Timestamp,
-    failures: u32,
+    times: u32,
 }
 
-impl<K: Copy + Eq + Hash> Failures<K> {
+impl<K: Copy + Eq + Hash> Counts<K> {
     /// A few hundred kilobytes; beyond, a window is given up for each new one.
     const WINDOWS_MAX: usize = 4096;
 
-    fn new(failures_max: u32, window_secs: u64) -> Failures<K> {
-        Failures { failures_max, window_secs, windows: HashMap::new() }
+    fn new(times_max: u32, window_secs: u64) -> Counts<K> {
+        Counts { times_max, window_secs, windows: HashMap::new() }
     }
 
     fn wait(&self, who: K, now: Timestamp) -> Option<u64> {
-        let window = self.windows.get(&who).filter(|window| window.failures >= self.failures_max)?;
+        let window = self.windows.get(&who).filter(|window| window.times >= self.times_max)?;
         let over = window.since.plus(self.window_secs).secs_since(now);
         // A clock that was set back must not lock anybody out for longer than a window.
         (over > 0).then(|| over.min(self.window_secs))
@@ -97,21 +136,23 @@ impl<K: Copy + Eq + Hash> Failures<K> {
         if !self.windows.contains_key(&who) && self.windows.len() >= Self::WINDOWS_MAX {
             self.windows.retain(|_, window| !is_over(window));
             if self.windows.len() >= Self::WINDOWS_MAX {
-                // Those with few failures go first, so that nobody flushes a window that is full.
-                let least = self.windows.iter().min_by_key(|(_, window)| (window.failures, window.since));
+                // Those with few times go first, so that nobody flushes a window that is full.
+                let least = self.windows.iter().min_by_key(|(_, window)| (window.times, window.since));
                 least.map(|(who, _)| *who).map(|who| self.windows.remove(&who));
             }
         }
-        let window = self.windows.entry(who).or_insert(Window { since: now, failures: 0 });
+        let window = self.windows.entry(who).or_insert(Window { since: now, times: 0 });
         if window.since.plus(self.window_secs) <= now {
-            *window = Window { since: now, failures: 0 };
+            *window = Window { since: now, times: 0 };
         }
-        window.failures = window.failures.saturating_add(1);
+        window.times = window.times.saturating_add(1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use keymuster_core::signature::SecretKey;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -163,13 +204,33 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_a_clock_set_back_locks_nobody_out() {
-        let mut failures = Failures::new(1, MINUTE);
-        for n in 0..10_000_u64 {
-            failures.count(n, NOW.plus(n / 1000));
+    fn the_time_is_told_ten_times_a_day_to_a_client_and_a_thousand_times_to_a_network() {
+        let resets = Resets::new();
+        let client = |n: u8| SecretKey::from_seed(&[n; 32]).public();
+        let from = address("192.0.2.1");
+        for n in 0..10 {
+            assert_eq!(resets.wait(from, &client(1), NOW.plus(n)), None, "{n}");
         }
-        assert_eq!(failures.windows.len(), Failures::<u64>::WINDOWS_MAX);
-        assert!(failures.wait(9_999, NOW.plus(9)).is_some() && failures.wait(0, NOW).is_none());
-        assert_eq!(failures.wait(9_999, NOW.minus(1_000_000)), Some(MINUTE));
+        assert_eq!(resets.wait(from, &client(1), NOW.plus(10)), Some(DAY - 10));
+        assert_eq!(resets.wait(address("198.51.100.1"), &client(1), NOW), Some(DAY), "wherever it asks");
+        assert_eq!(resets.wait(from, &client(1), NOW.plus(DAY)), None);
+
+        let resets = Resets::new();
+        for n in 0..100 {
+            (0..10).for_each(|_| assert_eq!(resets.wait(from, &client(n), NOW), None));
+        }
+        assert_eq!(resets.wait(from, &client(100), NOW), Some(DAY));
+        assert_eq!(resets.wait(address("198.51.100.1"), &client(100), NOW), None, "what waited was not counted");
+    }
+
+    #[test]
+    fn memory_is_bounded_and_a_clock_set_back_locks_nobody_out() {
+        let mut counts = Counts::new(1, MINUTE);
+        for n in 0..10_000_u64 {
+            counts.count(n, NOW.plus(n / 1000));
+        }
+        assert_eq!(counts.windows.len(), Counts::<u64>::WINDOWS_MAX);
+        assert!(counts.wait(9_999, NOW.plus(9)).is_some() && counts.wait(0, NOW).is_none());
+        assert_eq!(counts.wait(9_999, NOW.minus(1_000_000)), Some(MINUTE));
     }
 }

@@ -5,6 +5,7 @@ use keymuster_core::catalogue::Catalogue;
 use keymuster_core::chain::Chain;
 use keymuster_core::codes;
 use keymuster_core::document::{Document, Signed, claim};
+use keymuster_core::id::Slug;
 use keymuster_core::invalid::Invalid;
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::{KeyKind, ProductKey, publisher_mark};
@@ -96,9 +97,10 @@ impl Authority {
     pub fn answer(&self, tx: &Transaction<'_>, mut bundle: Bundle) -> Result<Bundle, Error> {
         let revocations = store::revocation_list::newest(tx)?;
         bundle.revocations = revocations.map(|(_, bytes)| bytes.into());
-        let documents = [&bundle.entitlement, &bundle.activation, &bundle.catalogue, &bundle.revocations];
+        let Bundle { entitlement, activation, catalogue, revocations, time_reset, activations, .. } = &bundle;
+        let documents = [entitlement, activation, catalogue, revocations, time_reset];
         let mut signers: Vec<SignerId> = Vec::new();
-        for bytes in documents.into_iter().flatten() {
+        for bytes in documents.into_iter().flatten().chain(activations.iter().flatten()) {
             let claim = claim(bytes, Catalogue::SIZE_MAX);
             signers.push(claim.map_err(|error| Failure::damaged("(any)", "document", "?", error.to_string()))?.signer);
         }
@@ -110,8 +112,15 @@ impl Authority {
             let missing = || Failure::damaged("issuer", "signer", signer, "it signed documents and is missing");
             issuers.push(certificate.ok_or_else(missing)?.into());
         }
-        bundle.issuers = Some(issuers);
+        // Refusals alone need nobody to vouch for them.
+        bundle.issuers = Some(issuers).filter(|issuers: &Vec<_>| !issuers.is_empty());
         Ok(bundle)
+    }
+
+    /// Whether a request is for this publisher's authority.
+    pub fn check_publisher(&self, asked: &Slug) -> Result<(), Refusal> {
+        let own = &self.publisher.slug;
+        if asked == own { Ok(()) } else { Err(Refusal::PublisherUnknown { publisher: asked.clone() }) }
     }
 
     /// Reads a secret key that somebody sent: well formed, of this publisher, of the wanted kind, with the right tag.

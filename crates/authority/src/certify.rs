@@ -33,9 +33,7 @@ pub fn certify(
     request: &Signed<HostRequest>,
     caller: &Caller,
 ) -> Result<Bundle, Error> {
-    if request.publisher != authority.publisher.slug {
-        return Err(Refusal::PublisherUnknown { publisher: request.publisher.clone() }.into());
-    }
+    authority.check_publisher(&request.publisher)?;
     let key = authority.read_key(request.key.as_str(), KeyKind::Host)?;
     let tx = store::begin(db)?;
     let (minted, customer) = usable(&tx, &key)?;

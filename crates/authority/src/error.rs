@@ -23,9 +23,11 @@ pub enum Error {
     /// The request does not verify.
     #[error("the request is not accepted: {0}")]
     Invalid(#[from] Invalid),
-    /// Too many wrong keys came from there, or were tried in place of this one.
-    #[error("too many wrong keys; the next one is looked at in {wait_secs} seconds")]
-    TooManyAttempts {
+    /// Too much of the kind came from there.
+    #[error("{why}; the next request is looked at in {wait_secs} seconds")]
+    RateLimited {
+        /// What was too much.
+        why: &'static str,
         /// When the next attempt may be made.
         wait_secs: u64,
     },
@@ -37,6 +39,9 @@ pub enum Error {
         /// What is missing, and how to supply it.
         detail: String,
     },
+    /// A request or an answer could not be carried, as a file or as QR codes.
+    #[error(transparent)]
+    Carried(#[from] keymuster_qr::Error),
     /// Something that the publisher asked for on the command line cannot be.
     #[error("{0}")]
     Rule(String),
@@ -60,7 +65,9 @@ impl Error {
     /// The exit code of a command that ends with it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Refused(_) | Error::Invalid(_) | Error::TooManyAttempts { .. } | Error::Rule(_) => exit::REFUSED,
+            Error::Refused(_) | Error::Invalid(_) | Error::RateLimited { .. } | Error::Rule(_) => exit::REFUSED,
+            Error::Carried(error) if error.code().is_some() => exit::REFUSED,
+            Error::Carried(_) => exit::ENVIRONMENT,
             Error::Unable { .. } | Error::Environment(_) | Error::Database(_) | Error::Listen(_) => exit::ENVIRONMENT,
         }
     }
@@ -70,8 +77,9 @@ impl Error {
         match self {
             Error::Refused(refusal) => Some(refusal.code()),
             Error::Invalid(invalid) => Some(invalid.code()),
-            Error::TooManyAttempts { .. } => Some(&codes::RATE_LIMITED),
+            Error::RateLimited { .. } => Some(&codes::RATE_LIMITED),
             Error::Unable { code, .. } => Some(code),
+            Error::Carried(error) => error.code(),
             Error::Database(failure) => failure.code(),
             Error::Listen(failure) => failure.code(),
             Error::Rule(_) | Error::Environment(_) => None,
@@ -103,8 +111,8 @@ impl From<Error> for Problem {
                 tracing::info!(code = invalid.code().name, detail = %invalid, "refused a request that does not verify");
                 Problem::from(invalid)
             }
-            Error::TooManyAttempts { wait_secs } => {
-                tracing::warn!(wait_secs, "somebody tries keys");
+            Error::RateLimited { why, wait_secs } => {
+                tracing::warn!(wait_secs, why, "a request has to wait");
                 Problem::new(&codes::RATE_LIMITED, error.to_string()).retry_after(wait_secs)
             }
             Error::Unable { code, detail } => {
@@ -115,7 +123,7 @@ impl From<Error> for Problem {
                 tracing::error!(error = %failure, "the database failed");
                 database_problem(&failure)
             }
-            Error::Rule(_) | Error::Environment(_) | Error::Listen(_) => {
+            Error::Carried(_) | Error::Rule(_) | Error::Environment(_) | Error::Listen(_) => {
                 tracing::error!(%error, "a request failed");
                 Problem::new(&codes::INTERNAL_FAILURE, "the server's log has the cause")
             }
@@ -151,7 +159,7 @@ mod tests {
             (Error::Refused(Refusal::KeyUnknown), exit::REFUSED, "key-unknown", "key-unknown"),
             (Error::Invalid(Invalid::Signature), exit::REFUSED, "signature-invalid", "request-invalid"),
             (Error::Rule("no".into()), exit::REFUSED, "", "internal-failure"),
-            (Error::TooManyAttempts { wait_secs: 7 }, exit::REFUSED, "rate-limited", "rate-limited"),
+            (Error::RateLimited { why: "no", wait_secs: 7 }, exit::REFUSED, "rate-limited", "rate-limited"),
             (unable(), exit::ENVIRONMENT, "catalogue-missing", "catalogue-missing"),
             (Error::Environment("disk".into()), exit::ENVIRONMENT, "", "internal-failure"),
             (Error::Database(Failure::Busy), exit::ENVIRONMENT, "", "host-busy"),

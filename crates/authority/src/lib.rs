@@ -12,11 +12,13 @@ pub mod routes;
 
 // The acts.
 pub mod certify;
+pub mod exchange;
 pub mod issuer;
 pub mod mak;
 pub mod mint;
 pub mod pack;
 pub mod revoke;
+pub mod time_reset;
 
 // What they need.
 pub mod attempts;

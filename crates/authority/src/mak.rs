@@ -4,7 +4,7 @@
 
 use keymuster_core::activation::Activation;
 use keymuster_core::bundle::Bundle;
-use keymuster_core::catalogue::Edition;
+use keymuster_core::catalogue::{Catalogue, Edition};
 use keymuster_core::document::Signed;
 use keymuster_core::key::{KeyKind, ProductKey};
 use keymuster_core::refusal::Refusal;
@@ -26,77 +26,94 @@ pub fn activate(
     request: &Signed<ClientRequest>,
     caller: &Caller,
 ) -> Result<Bundle, Error> {
-    if request.publisher != authority.publisher.slug {
-        return Err(Refusal::PublisherUnknown { publisher: request.publisher.clone() }.into());
-    }
+    authority.check_publisher(&request.publisher)?;
     let typed = request.key.as_ref().filter(|_| request.act == Act::Mak);
     let typed = typed.ok_or(Refusal::WrongWay { why: "an authority activates by MAK only; a host gives leases" })?;
     let key = authority.read_key(typed.as_str(), KeyKind::Mak)?;
     let tx = store::begin(db)?;
-    let (minted, customer) = usable(&tx, &key)?;
-    let catalogue = authority.catalogue(&tx)?;
-    let unknown = Refusal::EditionUnknown { edition: request.edition, catalogue_version: catalogue.version };
-    let edition = catalogue.edition(request.edition).ok_or(unknown)?;
-    if key.fields().number != edition.number {
-        return Err(Refusal::KeyNotThisEdition { edition: edition.id.clone() }.into());
-    }
-    let activation = match store::activation::answering(&tx, request.request)? {
-        Some(earlier) => repeated(earlier, request, &key)?,
-        None => issue(authority, &tx, &Asked { minted: &minted, edition, request }, caller)?,
-    };
+    let mut mak = Mak::open(authority, &tx, &key)?;
+    let activation = mak.activate(request, caller)?;
+    let customer = mak.minted.customer;
     let bundle = authority.answer(&tx, Bundle { activation: Some(activation.into()), ..Bundle::default() })?;
     tx.commit()?;
-    let (client, customer) = (request.client, &customer.slug);
-    tracing::info!(%client, %customer, key = key.last_five(), edition = %edition.id, "activated a client");
+    let (client, edition) = (request.client, request.edition);
+    tracing::info!(%client, %customer, key = key.last_five(), edition, "activated a client");
     Ok(bundle)
 }
 
-/// The activation that answered this request before, if it is the same request.
-fn repeated(earlier: Activated, request: &ClientRequest, key: &ProductKey) -> Result<Vec<u8>, Refusal> {
-    if earlier.key != key.id() || earlier.client_key != request.client_key {
-        return Err(Refusal::RequestConflict);
+/// A MAK at work, within one transaction.
+pub struct Mak<'a> {
+    authority: &'a Authority,
+    tx: &'a Transaction<'a>,
+    catalogue: Signed<Catalogue>,
+    minted: Minted,
+    worth: MakWorth,
+    /// How many of its activations are used.
+    used: u64,
+}
+
+impl<'a> Mak<'a> {
+    /// A MAK that may be used.
+    pub fn open(authority: &'a Authority, tx: &'a Transaction<'a>, key: &ProductKey) -> Result<Mak<'a>, Error> {
+        let (minted, _) = usable(tx, key)?;
+        let Worth::Mak(worth) = minted.worth.clone() else { return Err(Refusal::KeyUnknown.into()) };
+        let catalogue = authority.catalogue(tx)?;
+        let used = store::activation::used(tx, minted.id)?;
+        Ok(Mak { authority, tx, catalogue, minted, worth, used })
     }
-    Ok(earlier.document)
-}
 
-/// A request, with what it names.
-struct Asked<'a> {
-    minted: &'a Minted,
-    edition: &'a Edition,
-    request: &'a ClientRequest,
-}
-
-/// Decides on a new activation, signs it and writes it down.
-fn issue(authority: &Authority, tx: &Transaction<'_>, asked: &Asked<'_>, caller: &Caller) -> Result<Vec<u8>, Error> {
-    let Asked { minted, edition, request } = asked;
-    let Worth::Mak(worth) = &minted.worth else { return Err(Refusal::KeyUnknown.into()) };
-    let earlier = store::activation::of_client(tx, minted.id, &request.client_key)?;
-    let used = store::activation::used(tx, minted.id)?;
-    let count = count(worth, used, earlier.as_ref(), caller.now)?;
-    let activation = Activation {
-        publisher: request.publisher.clone(),
-        client: request.client,
-        client_key: request.client_key,
-        edition: edition.number,
-        request: request.request,
-        key: minted.id,
-        issued: caller.now,
-        expires: worth.term_secs.map(|term| count.since.plus(term)),
-        features: edition.features.clone(),
-        extensions: None,
-    };
-    let activation = authority.sign(activation, caller.now)?;
-    store::activation::put(tx, &activation, count.counted, count.since)?;
-    if count.added > 0 {
-        // Repeats are left out: they change nothing, and whoever has the key could fill the disk with them.
-        let used = used + count.added;
-        let detail = format!("key {}, {used} of {} used", minted.id, worth.activations_max);
-        audit::append(tx, caller, "activate client", &request.client.to_string(), &detail)?;
-        if is_running_low(used, worth) {
-            tracing::warn!(key = %minted.id, used, total = worth.activations_max, "a MAK is nearly used up");
+    /// The signed activation that answers a request; that of before, where it is repeated.
+    pub fn activate(&mut self, request: &ClientRequest, caller: &Caller) -> Result<Vec<u8>, Error> {
+        let unknown = Refusal::EditionUnknown { edition: request.edition, catalogue_version: self.catalogue.version };
+        let edition = self.catalogue.edition(request.edition).cloned().ok_or(unknown)?;
+        if self.minted.number != edition.number {
+            return Err(Refusal::KeyNotThisEdition { edition: edition.id }.into());
+        }
+        match store::activation::answering(self.tx, request.request)? {
+            Some(earlier) => Ok(self.repeated(earlier, request)?),
+            None => self.issue(&edition, request, caller),
         }
     }
-    Ok(activation.bytes().to_vec())
+
+    /// The activation that answered this request before, if it is the same request.
+    fn repeated(&self, earlier: Activated, request: &ClientRequest) -> Result<Vec<u8>, Refusal> {
+        if earlier.key != self.minted.id || earlier.client_key != request.client_key {
+            return Err(Refusal::RequestConflict);
+        }
+        Ok(earlier.document)
+    }
+
+    /// Decides on a new activation, signs it and writes it down.
+    fn issue(&mut self, edition: &Edition, request: &ClientRequest, caller: &Caller) -> Result<Vec<u8>, Error> {
+        let Mak { authority, tx, minted, worth, .. } = self;
+        let earlier = store::activation::of_client(tx, minted.id, &request.client_key)?;
+        let count = count(worth, self.used, earlier.as_ref(), caller.now)?;
+        let activation = Activation {
+            publisher: request.publisher.clone(),
+            client: request.client,
+            client_key: request.client_key,
+            edition: edition.number,
+            request: request.request,
+            key: minted.id,
+            issued: caller.now,
+            expires: worth.term_secs.map(|term| count.since.plus(term)),
+            features: edition.features.clone(),
+            extensions: None,
+        };
+        let activation = authority.sign(activation, caller.now)?;
+        store::activation::put(tx, &activation, count.counted, count.since)?;
+        if count.added > 0 {
+            // Repeats are left out: they change nothing, and whoever has the key could fill the disk with them.
+            self.used += count.added;
+            let (used, total) = (self.used, worth.activations_max);
+            let detail = format!("key {}, {used} of {total} used", minted.id);
+            audit::append(tx, caller, "activate client", &request.client.to_string(), &detail)?;
+            if is_running_low(used, worth) {
+                tracing::warn!(key = %minted.id, used, total, "a MAK is nearly used up");
+            }
+        }
+        Ok(activation.bytes().to_vec())
+    }
 }
 
 /// How an activation is counted.

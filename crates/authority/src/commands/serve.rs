@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use keymuster_service::Stop;
 use keymuster_service::database::Checkpointer;
-use keymuster_service::edge::{self, Limits};
+use keymuster_service::edge;
 use keymuster_service::logs::{self, LogFormat};
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use crate::authority::Authority;
 use crate::error::Error;
 use crate::issuer::days_left_if_few;
 use crate::output::Output;
-use crate::routes::router;
+use crate::routes::{limits, router};
 
 /// The options of `serve`.
 #[derive(Debug, Args)]
@@ -48,7 +48,7 @@ impl Options {
         let addr = listener.local_addr().unwrap_or(self.listen);
         announce(addr).map_err(|error| Error::Environment(format!("cannot print the address: {error}")))?;
         tracing::info!(%addr, "serving");
-        edge::serve(listener, router(app), Limits::default(), stop).await;
+        edge::serve(listener, router(app), limits(), stop).await;
         tracing::info!("stopped");
         Ok(())
     }

@@ -1,10 +1,28 @@
 //! The audit: who did what, written in the transaction of the act itself. It never holds a whole secret key.
 
+use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
 use rusqlite::{Transaction, params};
 
-use super::{time, write};
+use super::{Columns, all, time, write};
 use crate::caller::Caller;
+
+/// One act.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Its number, from 1 on.
+    pub sequence: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// A verb and a noun.
+    pub act: String,
+    /// What it was done to.
+    pub subject: String,
+    /// The rest.
+    pub detail: String,
+}
 
 /// Adds an entry: `act` is a verb and a noun, `subject` what it was done to, `detail` the rest.
 pub fn append(
@@ -18,4 +36,22 @@ pub fn append(
                SELECT COALESCE(MAX(sequence), 0) + 1, $1, $2, $3, $4, $5 FROM audit";
     write(tx, sql, params![time(caller.now), caller.actor.to_string(), act, subject, detail])?;
     Ok(())
+}
+
+/// The newest entries, at most `limit`, in the order of the acts.
+pub fn newest(tx: &Transaction<'_>, limit: u32) -> Result<Vec<Entry>, Failure> {
+    let sql = "SELECT sequence, at, actor, act, subject, detail FROM audit ORDER BY sequence DESC LIMIT $1";
+    let mut entries = all(tx, sql, [limit], |row| {
+        let columns = Columns::of("audit", "sequence", row);
+        Ok(Entry {
+            sequence: columns.number("sequence")?,
+            at: columns.time("at")?,
+            actor: columns.text("actor")?,
+            act: columns.text("act")?,
+            subject: columns.text("subject")?,
+            detail: columns.text("detail")?,
+        })
+    })?;
+    entries.reverse();
+    Ok(entries)
 }
