@@ -99,12 +99,12 @@ impl Reader {
     }
 
     /// The revocation list of a stored bundle; none where it does not verify, which a newer list will mend.
-    fn revocations(&self, bytes: &[u8]) -> Option<Signed<Revocations>> {
+    pub fn revocations(&self, bytes: &[u8]) -> Option<Signed<Revocations>> {
         let bundle = Bundle::parse(bytes).ok()?;
         Chain::new(self.product.trust(), &bundle, None).ok()?.revocations().cloned()
     }
 
-    fn asker<'a>(&'a self, edition: &'a Edition, request: Option<RequestId>, held: Option<Position>) -> Asker<'a> {
+    pub fn asker<'a>(&'a self, edition: &'a Edition, request: Option<RequestId>, held: Option<Position>) -> Asker<'a> {
         let catalogue = self.product.catalogue();
         Asker { client: self.client, client_key: self.key, edition, catalogue, request, held }
     }

@@ -196,6 +196,17 @@ impl fmt::Display for Refused {
 }
 
 impl Error {
+    /// Whether a host or authority was not reached at all.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Error::HostUnreachable { .. }
+                | Error::ConnectionRefused { .. }
+                | Error::NameNotResolved { .. }
+                | Error::AuthorityUnreachable { .. }
+        )
+    }
+
     /// The stable code, for support desks, scripts and `keymuster explain`.
     pub fn code(&self) -> &'static Code {
         match self {

@@ -29,6 +29,7 @@ mod product;
 mod settings;
 
 // What is held, and what may be told to do.
+mod check;
 mod client;
 mod contact;
 mod keep_alive;
@@ -50,6 +51,7 @@ mod store;
 
 mod error;
 
+pub use check::{Check, CheckedHost, HostReport};
 pub use client::Client;
 pub use env::Env;
 pub use error::{Error, Refused};

@@ -5,8 +5,9 @@ mod support;
 
 use std::net::TcpListener;
 
-use keymuster_client::{Client, Error, Settings};
+use keymuster_client::{Client, Error, Setting, SettingScope, Settings, SettingsFile};
 use keymuster_core::id::HostId;
+use keymuster_core::invalid::Invalid;
 use keymuster_core::time::DAY;
 use support::host::{Granter, Host, Reaction};
 use support::named::NameServer;
@@ -172,6 +173,87 @@ fn the_host_that_answered_is_asked_first_for_a_day_and_last_after_it() {
     let silent = NameServer::start(ADDRESSES, "");
     open(&machine, &silent).renew().unwrap();
     assert_eq!(new.all().len(), 1);
+}
+
+#[test]
+fn without_caching_dns_is_asked_each_time_and_nobody_else() {
+    let machine = Machine::new();
+    let (old, new) = (granting(&machine), granting(&machine));
+    let server = NameServer::start(&format!("{ADDRESSES}{}", srv(1, "kms-a", old.address.port)), "");
+    let moved = NameServer::start(&format!("{ADDRESSES}{}", srv(1, "kms-a", new.address.port)), "");
+    let silent = NameServer::start(ADDRESSES, "");
+    open(&machine, &server).activate().unwrap();
+    std::fs::write(machine.store.path().join("settings.json"), r#"{"caching": false}"#).unwrap();
+    open(&machine, &moved).renew().unwrap();
+    assert_eq!((old.all().len(), new.all().len()), (1, 1), "within a day");
+    let client = open(&machine, &silent);
+    assert_eq!(client.renew().unwrap_err().code().name, "host-not-found");
+    assert_eq!(new.all().len(), 0, "nor is it asked when DNS knows nothing");
+    assert!(
+        client.status().host.unwrap().address.ends_with(&format!(":{}", new.address.port)),
+        "it is shown all the same"
+    );
+}
+
+#[test]
+fn a_machine_that_moves_into_another_domain_finds_its_host() {
+    let machine = Machine::new();
+    let (old, new) = (granting(&machine), granting(&machine));
+    let records = format!(
+        "{ADDRESSES}_keymuster._tcp.old SRV 1 1 {} kms-a\n_keymuster._tcp.new SRV 1 1 {} kms-a\n",
+        old.address.port, new.address.port
+    );
+    let server = NameServer::start(&records, "");
+    let file = SettingsFile::of(machine.store.path());
+    let domain = |name: &str| {
+        let value = Setting::Domain.parse_value(&format!("{name}.example.test")).unwrap();
+        file.set(&SettingScope::Machine, Setting::Domain, &value, &[]).unwrap();
+    };
+    domain("old");
+    let client = open_with(&machine, &server, |settings| settings.domains.clear());
+    let status = client.activate().unwrap();
+    assert_eq!(status.host.unwrap().found_by, "DNS _keymuster._tcp.old.example.test");
+
+    // The host of the old domain still answers, and is asked for a day.
+    domain("new");
+    client.renew().unwrap();
+    assert_eq!((old.all().len(), new.all().len()), (2, 0));
+    let port = old.address.port;
+    drop(old);
+    let status = client.renew().unwrap();
+    assert_eq!(status.host.unwrap().found_by, "DNS _keymuster._tcp.new.example.test");
+    let trail = outcomes(&client);
+    assert!(trail[0].contains(&format!("{port} (DNS _keymuster._tcp.old.example.test): ")), "{trail:?}");
+    assert!(trail[0].contains("KM-503"), "{trail:?}");
+    assert_eq!(trail[1], format!("DNS _keymuster._tcp.new.example.test: kms-a.example.test:{}", new.address.port));
+    assert_eq!(new.all().len(), 1);
+}
+
+#[test]
+fn a_host_of_another_customer_is_not_believed_until_the_key_is_removed() {
+    let machine = Machine::new();
+    let other = || Granter {
+        customer: "globex",
+        host: HostId::from_bytes([44; 16]),
+        ..Granter::new(&Publisher::aurora(), &machine.env)
+    };
+    let (ours, theirs) = (granting(&machine), Host::granting(other()));
+    let at_work = NameServer::start(&format!("{ADDRESSES}{}", srv(1, "kms-a", ours.address.port)), "");
+    let elsewhere = NameServer::start(&format!("{ADDRESSES}{}", srv(1, "kms-a", theirs.address.port)), "");
+    open(&machine, &at_work).activate().unwrap();
+    drop(ours);
+    let client = open(&machine, &elsewhere);
+    let held = client.status().lease;
+    let error = client.renew().unwrap_err();
+    assert!(matches!(&error, Error::AnswerInvalid { why: Invalid::CustomerChanged, .. }), "{error}");
+    assert!(error.to_string().ends_with("(KM-617 customer-changed)"), "{error}");
+    assert_eq!(client.status().lease, held, "what is held stays");
+    assert_eq!(client.check().hosts[1].report.as_ref().unwrap().objection, Some(Invalid::CustomerChanged));
+
+    // The way out does not need the old host.
+    assert!(Invalid::CustomerChanged.code().remedy.contains("`keymuster remove-key`"));
+    client.remove_key().unwrap();
+    assert_eq!(client.activate().unwrap().lease.unwrap().customer.as_str(), "globex");
 }
 
 #[test]

@@ -112,6 +112,14 @@ impl Setting {
 }
 
 impl SettingValue {
+    /// The seconds, for a length of time.
+    pub fn secs(&self) -> Option<u64> {
+        match self {
+            SettingValue::Secs(secs) => Some(*secs),
+            _ => None,
+        }
+    }
+
     /// The value as it stands in the settings file.
     pub fn to_json(&self) -> Json {
         match self {

@@ -13,9 +13,10 @@ use keymuster_core::activation::Activation;
 use keymuster_core::bundle::Bundle;
 use keymuster_core::document::{Document, Signed};
 use keymuster_core::entitlement::Entitlement;
-use keymuster_core::id::HostId;
+use keymuster_core::id::{HostId, Label};
 use keymuster_core::key::KeyKind;
 use keymuster_core::lease::{Lease, LeaseKind, Position, Seat};
+use keymuster_core::report::Report;
 use keymuster_core::request::ClientRequest;
 use keymuster_core::signature::SecretKey;
 use keymuster_core::time::{DAY, HOUR, Timestamp};
@@ -162,6 +163,9 @@ pub struct Granter {
     /// How long leases last, and from when they are renewed, in seconds.
     pub lease_secs: u64,
     pub renew_secs: u64,
+    /// What the customer has chosen for its clients.
+    pub retry_secs: Option<u64>,
+    pub help_url: Option<Label>,
 }
 
 impl Granter {
@@ -175,6 +179,8 @@ impl Granter {
             count: 25,
             lease_secs: 180 * DAY,
             renew_secs: publisher.renew.default_secs,
+            retry_secs: None,
+            help_url: None,
         }
     }
 
@@ -182,6 +188,7 @@ impl Granter {
         match request.act {
             keymuster_core::request::Act::Release => Reaction::Done,
             keymuster_core::request::Act::Mak => Reaction::Bundle(self.activation_bundle(&self.activation(request))),
+            keymuster_core::request::Act::Check => Reaction::Bundle(self.report_bundle(&self.report(request))),
             _ => Reaction::Bundle(self.bundle(self.lease(request), &self.entitlement())),
         }
     }
@@ -218,8 +225,8 @@ impl Granter {
             features: Some(vec!["export".parse().unwrap(), "plot".parse().unwrap()]),
             ratchet: Some([8; 16]),
             fingerprint: None,
-            retry_secs: None,
-            help_url: None,
+            retry_secs: self.retry_secs,
+            help_url: self.help_url.clone(),
             extensions: None,
         }
     }
@@ -228,6 +235,31 @@ impl Granter {
         Bundle {
             lease: Some(self.signed(lease, &self.key)),
             entitlement: Some(self.signed(entitlement.clone(), &self.publisher.issuer)),
+            issuers: self.issuers(),
+            ..Bundle::default()
+        }
+    }
+
+    /// What this host says that it would do.
+    pub fn report(&self, request: &ClientRequest) -> Report {
+        Report {
+            publisher: request.publisher.clone(),
+            entitlement: self.entitlement().id,
+            request: request.request,
+            edition: request.edition,
+            time: self.now(),
+            position: Position { host: self.host, epoch: 1, sequence: 1000, head: [9; 16] },
+            count: self.count,
+            threshold: self.publisher.threshold,
+            refusal: None,
+            extensions: None,
+        }
+    }
+
+    pub fn report_bundle(&self, report: &Report) -> Bundle {
+        Bundle {
+            report: Some(self.signed(report.clone(), &self.key)),
+            entitlement: Some(self.signed(self.entitlement(), &self.publisher.issuer)),
             issuers: self.issuers(),
             ..Bundle::default()
         }

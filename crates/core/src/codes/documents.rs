@@ -164,8 +164,8 @@ codes! {
         cause: "a host of another company stands in this network",
         check: "run `keymuster status`: it shows the customer of the lease that is held, and which host was tried",
         check: "ask your administrators whether the customer number has changed",
-        remedy: "point the client to a host of its own company; if the customer has rightly changed, release the lease \
-                 with `keymuster release` at the host that granted it, or wait until it has ended",
+        remedy: "point the client to a host of its own company; if the customer has rightly changed, give the lease \
+                 of the former one up with `keymuster remove-key`, which needs no host, and activate again",
     }
 
     FRAME_UNREADABLE: 618 "frame-unreadable" Failure 0 {
@@ -195,6 +195,7 @@ codes! {
         cause: "a picture was left out, or a code on one of them cannot be read",
         cause: "the window or the sheet did not show all codes",
         check: "read in the message which numbers are missing: each code says which of how many it is",
-        remedy: "photograph the missing codes, and give all pictures together",
+        remedy: "photograph the missing codes, and give all pictures together; where the screen is hard to photograph, \
+                 write PNG files with `--request-qr-png FILE`, or `--out-qr-png FILE` at the authority",
     }
 }
