@@ -2,14 +2,18 @@
 
 mod activate;
 mod add;
+mod check;
 mod explain;
 mod inspect;
 mod install_key;
 mod release;
 mod remove_key;
 mod renew;
+mod set;
+mod settings;
 mod slmgr;
 mod status;
+mod unset;
 
 use clap::{Parser, Subcommand};
 
@@ -37,6 +41,8 @@ enum Command {
     Status(Many),
     /// Ask for activation now, over the network or by file.
     Activate(activate::Options),
+    /// Ask every host that would be found what it would answer, without being counted or granted anything.
+    Check,
     /// Ask for the next lease now.
     Renew(Many),
     /// Give the lease back.
@@ -45,6 +51,12 @@ enum Command {
     InstallKey(install_key::Options),
     /// Take a product's key off this machine, with what was activated by it.
     RemoveKey,
+    /// Show which value of each setting counts, who said so, and what it may be.
+    Settings,
+    /// Set a value for the machine, or for a publisher or an edition; running products follow it.
+    Set(set::Options),
+    /// Take a value out of the machine's settings, or out of those of a publisher or an edition.
+    Unset(unset::Options),
     /// Make a product known to this machine by its trust file and licence pack.
     Add(add::Options),
     /// Show what is in a document, licence pack, request, response, trust file or product key, and whether it verifies.
@@ -61,10 +73,14 @@ pub fn run(arguments: Arguments) -> Result<Answer, Failure> {
     match arguments.command {
         Command::Status(many) => status::run(machine, &many),
         Command::Activate(options) => activate::run(machine, &options),
+        Command::Check => check::run(machine),
         Command::Renew(many) => renew::run(machine, &many),
         Command::Release(many) => release::run(machine, &many),
         Command::InstallKey(options) => install_key::run(machine, &options),
         Command::RemoveKey => remove_key::run(machine),
+        Command::Settings => settings::run(machine),
+        Command::Set(options) => set::run(machine, &options),
+        Command::Unset(options) => unset::run(machine, &options),
         Command::Add(options) => add::run(machine, &options),
         Command::Inspect(options) => inspect::run(machine, &options),
         Command::Slmgr(options) => slmgr::run(machine, &options),

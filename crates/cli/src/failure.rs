@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use keymuster_client::{Code, Error};
+use keymuster_client::{Client, Code, Error};
 use serde_json::{Value, json};
 
 use crate::exit;
@@ -14,35 +14,46 @@ pub struct Failure {
     message: String,
     code: Option<&'static Code>,
     advice: Option<String>,
+    /// Where users find help: the customer's page, or else the publisher's.
+    help_url: Option<String>,
     exit: u8,
 }
 
 impl Failure {
     /// A command line that asks for something that cannot be.
     pub fn usage(message: impl Into<String>, advice: impl Into<String>) -> Failure {
-        Failure { message: message.into(), code: None, advice: Some(advice.into()), exit: exit::USAGE }
+        Failure { advice: Some(advice.into()), ..Failure::new(message.into(), exit::USAGE) }
     }
 
     /// A "no" without a code.
     pub fn refused(message: impl Into<String>, advice: impl Into<String>) -> Failure {
-        Failure { message: message.into(), code: None, advice: Some(advice.into()), exit: exit::REFUSED }
+        Failure { advice: Some(advice.into()), ..Failure::new(message.into(), exit::REFUSED) }
     }
 
     /// Something that is not valid, with its code.
     pub fn invalid(message: impl Into<String>, code: &'static Code) -> Failure {
-        Failure { message: message.into(), code: Some(code), advice: None, exit: exit::INVALID }
+        Failure { code: Some(code), ..Failure::new(message.into(), exit::INVALID) }
     }
 
     /// A file that cannot be read or written.
     pub fn file(path: &Path, why: &std::io::Error) -> Failure {
-        let message = format!("cannot use {}: {why}", path.display());
-        Failure { message, code: None, advice: None, exit: exit::ENVIRONMENT }
+        Failure::new(format!("cannot use {}: {why}", path.display()), exit::ENVIRONMENT)
+    }
+
+    /// What went wrong with a client, whose users are told where to find help.
+    pub fn of(client: &Client, error: Error) -> Failure {
+        let help_url = client.status().help_url.map(|url| url.to_string());
+        Failure { help_url, ..Failure::from(error) }
+    }
+
+    fn new(message: String, exit: u8) -> Failure {
+        Failure { message, code: None, advice: None, help_url: None, exit }
     }
 
     /// What another program of Keymuster printed when it failed, and how it ended.
     pub fn passed_on(printed: &str, exit: Option<u8>) -> Failure {
         let message = printed.strip_prefix("error: ").unwrap_or(printed).to_owned();
-        Failure { message, code: None, advice: None, exit: exit.unwrap_or(exit::ENVIRONMENT) }
+        Failure { message, code: None, advice: None, help_url: None, exit: exit.unwrap_or(exit::ENVIRONMENT) }
     }
 
     /// The same for machines.
@@ -52,6 +63,7 @@ impl Failure {
             "code": self.code.map(|code| code.name),
             "number": self.code.map(|code| code.number),
             "remedy": self.remedy(),
+            "help_url": self.help_url,
         } })
     }
 
@@ -65,19 +77,39 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        let exit = match &error {
-            Error::Refused(_) | Error::KeyRefused(_) | Error::KeyNeeded { .. } | Error::NothingToRelease => {
-                exit::REFUSED
-            }
-            Error::Setting { .. } | Error::EditionUnknown { .. } => exit::USAGE,
+impl Failure {
+    /// How a program ends that failed with this.
+    pub fn exit_of(error: &Error) -> u8 {
+        match error {
+            Error::Refused(_)
+            | Error::KeyRefused(_)
+            | Error::KeyNeeded { .. }
+            | Error::NothingToRelease
+            | Error::SettingRefused(_)
+            | Error::WayNotAllowed { .. } => exit::REFUSED,
+            Error::Setting { .. }
+            | Error::SettingUnknown { .. }
+            | Error::SettingsFile(_)
+            | Error::EditionUnknown { .. } => exit::USAGE,
             Error::Trust(_) | Error::Pack(_) | Error::Key(_) | Error::AnswerInvalid { .. } | Error::NoRequestWaits => {
                 exit::INVALID
             }
             _ => exit::ENVIRONMENT,
-        };
-        Failure { message: error.to_string(), code: Some(error.code()), advice: None, exit }
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let exit = Failure::exit_of(&error);
+        Failure { code: Some(error.code()), ..Failure::new(error.to_string(), exit) }
+    }
+}
+
+impl From<keymuster_qr::Error> for Failure {
+    fn from(error: keymuster_qr::Error) -> Failure {
+        let exit = if error.code().is_some() { exit::INVALID } else { exit::ENVIRONMENT };
+        Failure { code: error.code(), ..Failure::new(error.to_string(), exit) }
     }
 }
 
@@ -87,8 +119,11 @@ impl fmt::Display for Failure {
         if let Some(code) = self.code {
             write!(f, " ({code})")?;
         }
-        match self.remedy() {
-            Some(advice) => write!(f, "\n  what to do: {advice}"),
+        if let Some(advice) = self.remedy() {
+            write!(f, "\n  what to do: {advice}")?;
+        }
+        match &self.help_url {
+            Some(url) => write!(f, "\n  help: {url}"),
             None => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use keymuster_client::{Client, HostAddress, Product, Settings};
+use keymuster_client::{Client, HostAddress, Product, SettingScope, Settings};
 
 use crate::failure::Failure;
 
@@ -89,6 +89,22 @@ impl Machine {
             }
             (false, true) => Err(Failure::usage("no product fits --publisher and --edition", list(&all))),
             (false, false) => Ok(meant),
+        }
+    }
+
+    /// For what a setting is to stand, and the products for which it will count, which may be none yet.
+    pub fn scope(&self) -> Result<(SettingScope, Vec<Product>), Failure> {
+        if self.publisher.is_none() && self.edition.is_none() {
+            return Ok((SettingScope::Machine, Product::installed(&self.settings()?.store)?));
+        }
+        let products = self.products()?;
+        let publisher = products[0].publisher().clone();
+        match (products.as_slice(), &self.edition) {
+            ([product], Some(_)) => {
+                Ok((SettingScope::Edition(publisher, product.edition().id.clone()), products.clone()))
+            }
+            (several, Some(_)) => Err(Failure::usage("several publishers have such an edition", list(several))),
+            (_, None) => Ok((SettingScope::Publisher(publisher), products)),
         }
     }
 

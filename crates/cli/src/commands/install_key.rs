@@ -31,7 +31,8 @@ pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
         Some(key) => public(key)?.to_owned(),
         None => typed()?,
     };
-    Ok(status::of(&client.install_key(key.trim())?))
+    let installed = client.install_key(key.trim()).map_err(|error| Failure::of(&client, error))?;
+    Ok(status::of(&installed))
 }
 
 /// A key from the command line, which every user of the machine can read while the program runs.

@@ -12,5 +12,6 @@ pub fn run(machine: &Machine, many: &Many) -> Result<Answer, Failure> {
     }
     let client = machine.client()?;
     note("giving the lease back …");
-    Ok(status::of(&client.release()?))
+    let released = client.release().map_err(|error| Failure::of(&client, error))?;
+    Ok(status::of(&released))
 }

@@ -12,5 +12,6 @@ pub fn run(machine: &Machine, many: &Many) -> Result<Answer, Failure> {
     }
     let client = machine.client()?;
     note(activate::waiting_for(&client));
-    Ok(status::of(&client.renew()?))
+    let renewed = client.renew().map_err(|error| Failure::of(&client, error))?;
+    Ok(status::of(&renewed))
 }
