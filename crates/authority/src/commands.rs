@@ -23,19 +23,20 @@ mod key_show;
 mod revocations_list;
 mod serve;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use keymuster_core::bundle::{self, Bundle};
+use keymuster_core::bundle::Bundle;
 use keymuster_core::key::ProductKey;
+use keymuster_qr::Answerer;
 use keymuster_service::Env;
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
 use crate::authority::Authority;
 use crate::caller::{Actor, Caller};
-use crate::data_dir::{DataDir, read_file};
+use crate::data_dir::DataDir;
 use crate::error::Error;
 use crate::output::{Form, Output};
 use crate::revoke::{Act, revoke};
@@ -83,9 +84,9 @@ enum Command {
     /// What was taken back
     #[command(subcommand)]
     Revocations(Revocations),
-    /// Answer a host's request that came as a file
+    /// Answer a host's request that came as a file or as QR codes
     Certify(certify::Options),
-    /// Answer a client's request that came as a file
+    /// Answer a client's request that came as a file or as QR codes
     Activate(activate::Options),
     /// Answer requests over HTTP until SIGTERM or SIGINT
     Serve(serve::Options),
@@ -226,10 +227,17 @@ impl Site {
     }
 }
 
-/// Reads a file that holds a bundle.
-fn read_bundle(path: &Path) -> Result<Bundle, Error> {
-    let bytes = read_file(path, bundle::SIZE_MAX + bundle::FILE_MAGIC.len())?;
-    Bundle::parse_file(&bytes).map_err(|error| Error::Rule(format!("{}: {error}", path.display())))
+/// Reads a request that came as a file or as QR codes.
+fn read_request(carried: &Answerer) -> Result<Bundle, Error> {
+    Ok(Bundle::parse_file(&carried.read_request()?)?)
+}
+
+/// Writes an answer in every way that was asked for, and says so.
+fn answered(carried: &Answerer, answer: &Bundle, mut value: Value, words: &str) -> Result<Output, Error> {
+    let written = carried.write_response(&answer.to_file())?;
+    value["files"] = json!(written.files);
+    value["frames"] = json!(written.frames());
+    Ok(Output::new(value, written.text() + words))
 }
 
 /// A secret key that was just minted. This is the one time that it is shown.

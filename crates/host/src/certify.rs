@@ -77,6 +77,8 @@ fn machine_name() -> Option<Label> {
 }
 
 /// Takes an authority's answer: the entitlement, and the newer licence pack and revocations that came with it.
+///
+/// It fits the request that waits for it, for 30 days. One that was taken before is taken again without any effect.
 pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> anyhow::Result<Signed<Entitlement>> {
     let now = env.now();
     let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -87,16 +89,22 @@ pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> 
     let bytes = answer.entitlement.as_ref().ok_or_else(none)?;
     let entitlement = chain.entitlement(bytes)?;
     ensure!(entitlement.host == home.site.host && entitlement.host_key == home.key.public(), Invalid::ForAnotherHost);
+    ensure!(now < entitlement.stop_at, Invalid::Expired { at: entitlement.stop_at });
+    if held.granted(entitlement.id).is_some() {
+        // The same answer again; only what came with it can be newer.
+        take_pack(&tx, held, &chain, answer)?;
+        tx.commit()?;
+        return Ok(entitlement);
+    }
     let asked = store::entitlement::last_asked(&tx, held.number, entitlement.key)?;
     let request = asked.and_then(|asked| HostRequest::verify(&asked.request).ok());
     let Some(request) = request.filter(|request| request.request == entitlement.request) else {
         bail!(Invalid::AnswerToAnotherRequest);
     };
-    ensure!(
-        now.secs_since(request.time) < PENDING_SECS_MAX,
-        "the answer came later than 30 days after its request; ask again"
-    );
-    ensure!(now < entitlement.stop_at, Invalid::Expired { at: entitlement.stop_at });
+    if now.secs_since(request.time) >= PENDING_SECS_MAX {
+        let why = "the answer came later than 30 days after its request; make a new one";
+        return Err(anyhow::Error::new(Invalid::AnswerToAnotherRequest).context(why));
+    }
     if now.plus(BACKDATED_SECS) < entitlement.issued {
         let detail = format!("this host's clock says {now}, and the authority signed at {}", entitlement.issued);
         return Err(Coded { code: &codes::HOST_CLOCK_WRONG, detail }.into());

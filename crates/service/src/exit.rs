@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use keymuster_core::codes::{self, Code, CodeKind};
+use keymuster_core::frames::FrameError;
 use keymuster_core::invalid::Invalid;
 use keymuster_core::key::KeyError;
 use keymuster_core::refusal::Refusal;
@@ -39,6 +40,18 @@ impl fmt::Display for Coded {
 }
 
 impl Error for Coded {}
+
+/// Words on the command line that are not understood; says which, and what is expected.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Usage {}
 
 /// Tells on standard error what went wrong and what to do, and returns the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
@@ -77,6 +90,9 @@ fn classify_one(cause: &(dyn Error + 'static)) -> Option<(Option<&'static Code>,
     if let Some(invalid) = cause.downcast_ref::<Invalid>() {
         return Some((Some(invalid.code()), REFUSED));
     }
+    if let Some(frames) = cause.downcast_ref::<FrameError>() {
+        return Some((Some(frames.code()), REFUSED));
+    }
     if let Some(key) = cause.downcast_ref::<KeyError>() {
         return Some((Some(key.code()), REFUSED));
     }
@@ -88,6 +104,9 @@ fn classify_one(cause: &(dyn Error + 'static)) -> Option<(Option<&'static Code>,
     }
     if let Some(failure) = cause.downcast_ref::<BindFailure>() {
         return Some((failure.code(), ENVIRONMENT));
+    }
+    if cause.is::<Usage>() {
+        return Some((None, USAGE));
     }
     let Coded { code, .. } = cause.downcast_ref::<Coded>()?;
     let exit = if code.kind == CodeKind::Refusal { REFUSED } else { ENVIRONMENT };
@@ -128,6 +147,7 @@ mod tests {
             (anyhow!("no"), None, ENVIRONMENT),
             (anyhow!(Refusal::KeyUnknown), Some(&codes::KEY_UNKNOWN), REFUSED),
             (anyhow!(Invalid::Signature), Some(&codes::SIGNATURE_INVALID), REFUSED),
+            (anyhow!(FrameError::Mixed), Some(&codes::FRAMES_MIXED), REFUSED),
             (anyhow!(KeyError::TooLong), Some(&codes::KEY_WRONG_LENGTH), REFUSED),
             (anyhow!("x".parse::<Trust>().unwrap_err()), Some(&codes::DOCUMENT_MALFORMED), REFUSED),
             (anyhow!("x".parse::<Trust>().unwrap_err()), Some(&codes::DOCUMENT_MALFORMED), REFUSED),
@@ -143,6 +163,7 @@ mod tests {
             (anyhow!(io(io::ErrorKind::NotFound)), None, ENVIRONMENT),
             (anyhow!(in_use), Some(&codes::ADDRESS_IN_USE), ENVIRONMENT),
             (anyhow!(not_ours), None, ENVIRONMENT),
+            (anyhow!(Usage("no such name".into())), None, USAGE),
         ] {
             assert_eq!(classify(&error), (code, exit), "{error:?}");
             let error = Err::<(), _>(error).context("cannot start").unwrap_err();

@@ -1,37 +1,34 @@
-//! `activate`: answers a client's request that came as a file, by the same rules as over HTTP.
-
-use std::path::PathBuf;
+//! `activate`: answers a client's request that came as a file or as QR codes, by the same rules as over HTTP.
 
 use clap::Args;
-use keymuster_core::request::ClientRequest;
+use keymuster_core::request::{Act, ClientRequest};
+use keymuster_qr::Answerer;
 use serde_json::json;
 
-use super::{Site, read_bundle};
-use crate::data_dir::write_file;
+use super::{Site, answered, read_request};
 use crate::error::Error;
 use crate::mak::activate;
 use crate::output::Output;
+use crate::time_reset::reset_time;
 
 /// The options of `activate`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The client's request
-    #[arg(long, value_name = "FILE.request")]
-    request: PathBuf,
-    /// Where the answer is written
-    #[arg(long, value_name = "FILE.response")]
-    out: PathBuf,
+    #[command(flatten)]
+    carried: Answerer,
 }
 
 impl Options {
     pub fn run(self, site: &Site) -> Result<Output, Error> {
-        let bytes = read_bundle(&self.request)?.client_request;
-        let missing = || Error::Rule(format!("{} holds no request of a client", self.request.display()));
-        let request = ClientRequest::verify(&bytes.ok_or_else(missing)?)?;
+        let bytes = read_request(&self.carried)?.client_request;
+        let bytes = bytes.ok_or_else(|| Error::Rule("what was read holds no request of a client".to_owned()))?;
+        let request = ClientRequest::verify(&bytes)?;
         let (authority, mut db) = site.authority()?;
-        let bundle = activate(&authority, &mut db, &request, &site.caller())?;
-        write_file(&self.out, &bundle.to_file())?;
-        let value = json!({ "client": request.client.to_string(), "file": self.out });
-        Ok(Output::new(value, format!("Client {} is activated: {}", request.client, self.out.display())))
+        let (bundle, done) = match request.act {
+            Act::ResetTime => (reset_time(&authority, &mut db, &request, &site.caller())?, "is told the time"),
+            _ => (activate(&authority, &mut db, &request, &site.caller())?, "is activated"),
+        };
+        let value = json!({ "client": request.client.to_string() });
+        answered(&self.carried, &bundle, value, &format!("Client {} {done}", request.client))
     }
 }

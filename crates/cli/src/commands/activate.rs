@@ -1,10 +1,8 @@
-//! `keymuster activate`: ask now, over the network or by file.
+//! `keymuster activate`: ask now, over the network, by file or by QR codes.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use clap::Args;
+use clap::{ArgGroup, Args};
 use keymuster_client::{Client, Way};
+use keymuster_qr::Asker;
 use serde_json::json;
 
 use super::status;
@@ -15,13 +13,10 @@ use crate::machines::{self, Many, Task};
 
 /// Options of `activate`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("list").arg("from").conflicts_with("Asker")))]
 pub struct Options {
-    /// Write a request for an activation by the installed MAK to a file, to be carried to the publisher.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["response", "from"])]
-    request: Option<PathBuf>,
-    /// Take the publisher's answer to a request from a file.
-    #[arg(long, value_name = "FILE", conflicts_with = "from")]
-    response: Option<PathBuf>,
+    #[command(flatten)]
+    carried: Asker,
     #[command(flatten)]
     many: Many,
 }
@@ -31,17 +26,15 @@ pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
         return result;
     }
     let client = machine.client()?;
-    match (&options.request, &options.response) {
-        (Some(file), _) => write_request(&client, file),
-        (None, Some(file)) => {
-            let response = fs::read(file).map_err(|why| Failure::file(file, &why))?;
-            Ok(status::of(&client.accept_response(&response)?))
-        }
-        (None, None) => {
-            note(waiting_for(&client));
-            Ok(status::of(&client.activate()?))
-        }
+    if options.carried.is_request() {
+        return write_request(&client, &options.carried);
     }
+    if let Some(response) = options.carried.read_response()? {
+        return Ok(status::of(&client.accept_response(&response)?));
+    }
+    note(waiting_for(&client));
+    let activated = client.activate().map_err(|error| Failure::of(&client, error))?;
+    Ok(status::of(&activated))
 }
 
 /// What the program waits for while it asks.
@@ -52,13 +45,10 @@ pub fn waiting_for(client: &Client) -> String {
     }
 }
 
-fn write_request(client: &Client, file: &Path) -> Result<Answer, Failure> {
-    let request = client.request_file()?;
-    fs::write(file, request).map_err(|why| Failure::file(file, &why))?;
-    let text = format!(
-        "{} holds the request, and in it the whole MAK: hand it to the publisher and to nobody else\n\
-         then run `keymuster activate --response FILE` with the answer, within 30 days",
-        file.display()
-    );
-    Ok(Answer::new(text, json!({ "request": file.display().to_string() })))
+fn write_request(client: &Client, carried: &Asker) -> Result<Answer, Failure> {
+    let written = carried.write_request(&client.request_file()?)?;
+    let text = written.text()
+        + "the request holds the whole MAK: show it to the publisher and to nobody else\n\
+           then take the answer, within 30 days: keymuster activate --response FILE, or --response-qr PICTURE";
+    Ok(Answer::new(text, json!({ "files": written.files, "frames": written.frames() })))
 }

@@ -109,7 +109,7 @@ codes! {
         check: "read in the message which address would have been asked",
         check: "run `keymuster inspect FILE` on the trust file: it names the authority's address",
         remedy: "carry a request file: `keymuster-host activate --request FILE` on a host, `keymuster activate \
-                 --request FILE` on a client; or lead a tunnel from this machine to the authority and name its near \
+                 --request FILE` on a client, or QR codes with `--request-qr` in its place; or lead a tunnel from this machine to the authority and name its near \
                  end, for example `keymuster-host activate --authority http://127.0.0.1:1690`",
     }
 
@@ -144,7 +144,8 @@ codes! {
         check: "ask `/livez` at that address from another machine: an authority that is running answers `ok`",
         remedy: "start the authority, or correct its address with `keymuster-host activate --authority URL`; without a \
                  connection use request and response files: `keymuster-host activate --request FILE` on a host or \
-                 `keymuster activate --request FILE` on a client, and then `--response FILE`",
+                 `keymuster activate --request FILE` on a client, and then `--response FILE`; or photograph QR codes: \
+                 `--request-qr` shows the request, and `--response-qr PICTURE` reads the response",
         known_as: "0x80072EE2",
         known_as: "0x80072EE7",
         known_as: "0x8004FE33",
@@ -232,8 +233,8 @@ codes! {
         cause: "the product was installed longer ago than the grace lasts, and no host or authority has activated it",
         cause: "the lease has ended because no host could be reached for months, and the grace after it has passed too",
         check: "run `keymuster status`: it shows what was asked last, and what came of it",
-        remedy: "run `keymuster activate` and follow what it says; `keymuster activate --request FILE` works without a \
-                 network",
+        remedy: "run `keymuster activate` and follow what it says; `keymuster activate --request FILE` and `keymuster \
+                 activate --request-qr` work without a network",
         known_as: "0xC004F009",
     }
 

@@ -75,7 +75,8 @@ codes! {
         check: "run `keymuster-host status`: it says what is missing and what to do next",
         check: "make sure that the host reaches the authority, by default on port 1690",
         remedy: "run `keymuster-host activate`, or without a connection `keymuster-host activate --request FILE` and \
-                 then `keymuster-host activate --response FILE`",
+                 then `keymuster-host activate --response FILE`, or the same with `--request-qr` and `--response-qr \
+                 PICTURE`",
         known_as: "0xC004F041",
     }
 
@@ -88,7 +89,7 @@ codes! {
                 and the host's time",
         check: "make sure that the host reaches the authority, by default on port 1690",
         remedy: "run `keymuster-host activate`, with `--request FILE` and then `--response FILE` if there is no \
-                 connection; ask the publisher if the authority refuses",
+                 connection, or `--request-qr` and then `--response-qr PICTURE`; ask the publisher if the authority refuses",
     }
 
     CLIENTS_EXHAUSTED: 208 "clients-exhausted" Refusal 403 {

@@ -1,15 +1,16 @@
-//! `keymuster-host activate`: an entitlement for each installed key, from the authority or by file.
+//! `keymuster-host activate`: an entitlement for each installed key, from the authority, by file or by QR codes.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use keymuster_core::bundle::{self, Bundle};
+use keymuster_core::bundle::Bundle;
 use keymuster_core::entitlement::Entitlement;
 use keymuster_core::id::Slug;
 use keymuster_core::key::ProductKey;
 use keymuster_core::time::Timestamp;
-use keymuster_service::{Env, files};
+use keymuster_qr::Asker;
+use keymuster_service::Env;
 
 use super::{choose_publisher, print};
 use crate::certify;
@@ -31,40 +32,38 @@ pub struct Options {
     /// Ask again for keys whose entitlement is not yet about to end. Each time uses one of the key's activations.
     #[arg(long)]
     renew: bool,
-    /// Write the request to this file, for an authority that cannot be reached.
-    #[arg(long, value_name = "FILE", conflicts_with = "response")]
-    request: Option<PathBuf>,
-    /// Read the authority's answer from this file.
-    #[arg(long, value_name = "FILE")]
-    response: Option<PathBuf>,
+    #[command(flatten)]
+    carried: Asker,
 }
+
+const AFTER_REQUEST: &str = "the request holds the whole host key: show it to the publisher and to nobody else
+next: take it to the publisher, and the answer back: keymuster-host activate --response FILE, or --response-qr PICTURE
+";
 
 /// Runs the command.
 pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let env = Env::system();
     let mut home = Home::open(data_dir, &env)?;
     let publisher = choose_publisher(&home.site, options.publisher.as_ref())?;
-    if let Some(path) = &options.response {
-        let answer = Bundle::parse_file(&files::read_private(path, bundle::SIZE_MAX)?)?;
-        let entitlement = certify::accept(&mut home, publisher, &answer, &env)?;
-        return print(&granted(&entitlement));
+    if let Some(file) = options.carried.read_response()? {
+        let entitlement = certify::accept(&mut home, publisher, &Bundle::parse_file(&file)?, &env)?;
+        // What was held when this program began.
+        let is_repeated = home.site.publishers[publisher].granted(entitlement.id).is_some();
+        let note = if is_repeated { "this response was accepted before, and changes nothing: " } else { "" };
+        return print(&format!("{note}{}", granted(&entitlement)));
     }
     let keys = keys_to_activate(&mut home, publisher, options, env.now())?;
     if keys.is_empty() {
         return print("every host key is activated; to ask again and use up an activation, add --renew\n");
     }
-    if let Some(path) = &options.request {
-        let [key] = keys.as_slice() else { bail!("a request file is for one host key; name it with --key LAST5") };
+    if options.carried.is_request() {
+        let [key] = keys.as_slice() else { bail!("a request is for one host key; name it with --key LAST5") };
         let request = certify::request(&mut home, publisher, key, &env)?;
         let file = Bundle { host_request: Some(request.into()), ..Bundle::default() }.to_file();
-        files::write_private(path, &file)?;
-        return print(&format!(
-            "wrote {}\nnext: take it to the publisher, and the answer back to: keymuster-host activate --response FILE\n",
-            path.display()
-        ));
+        return print(&(options.carried.write_request(&file)?.text() + AFTER_REQUEST));
     }
     let url = options.authority.clone().or_else(|| home.site.publishers[publisher].trust.authority.clone());
-    let url = url.context("the trust file names no authority; name it with --authority URL, or use --request FILE")?;
+    let url = url.context("the trust file names no authority; name it with --authority URL, or use --request FILE or --request-qr")?;
     for key in keys {
         let request = certify::request(&mut home, publisher, &key, &env)?;
         // Where standard error is gone there is nobody to tell that we wait.
