@@ -17,6 +17,7 @@ pub mod files;
 pub mod logs;
 pub mod nearest;
 pub mod notify;
+pub mod table;
 
 pub use env::Env;
 pub use problem::Problem;

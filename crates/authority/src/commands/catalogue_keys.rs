@@ -1,11 +1,12 @@
 //! `catalogue keys`: the editions of the current catalogue with their public setup keys.
 
 use clap::Args;
+use keymuster_service::table::table;
 use serde_json::{Value, json};
 
 use super::Site;
 use crate::error::Error;
-use crate::output::{Output, table};
+use crate::output::Output;
 use crate::store;
 
 /// The options of `catalogue keys`.

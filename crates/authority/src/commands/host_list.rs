@@ -1,11 +1,12 @@
 //! `host list`: all hosts that were certified.
 
 use clap::Args;
+use keymuster_service::table::table;
 use serde_json::{Value, json};
 
 use super::{Site, taken_value, taken_words};
 use crate::error::Error;
-use crate::output::{Output, table};
+use crate::output::Output;
 use crate::store;
 
 /// The options of `host list`.

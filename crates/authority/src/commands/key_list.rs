@@ -2,6 +2,7 @@
 
 use clap::Args;
 use keymuster_core::id::Slug;
+use keymuster_service::table::table;
 use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,7 @@ use super::{Site, key_mint_host, key_mint_mak, taken_value, taken_words};
 use crate::authority::Authority;
 use crate::certify::hosts_used;
 use crate::error::Error;
-use crate::output::{Output, table};
+use crate::output::Output;
 use crate::store;
 use crate::store::product_key::{Minted, Worth};
 

@@ -1,11 +1,12 @@
 //! `revocations list`: everything that was taken back, and the sequence of the newest signed list.
 
 use clap::Args;
+use keymuster_service::table::table;
 use serde_json::{Value, json};
 
 use super::{Site, taken_value};
 use crate::error::Error;
-use crate::output::{Output, table};
+use crate::output::Output;
 use crate::store;
 use crate::store::Taken;
 
