@@ -43,19 +43,25 @@ impl FromStr for Duration {
     type Err = NotADuration;
 
     fn from_str(text: &str) -> Result<Duration, NotADuration> {
-        let text = text.trim();
-        let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or(NotADuration)?;
-        let (amount, unit) = text.split_at(digits);
-        let unit_secs = match unit.trim_start() {
-            "s" | "second" | "seconds" => 1,
-            "m" | "minute" | "minutes" => MINUTE,
-            "h" | "hour" | "hours" => HOUR,
-            "d" | "day" | "days" => DAY,
-            _ => return Err(NotADuration),
-        };
-        let secs = amount.parse::<u64>().ok().and_then(|amount| amount.checked_mul(unit_secs));
-        secs.filter(|secs| (1..=Duration::SECS_MAX).contains(secs)).map(Duration).ok_or(NotADuration)
+        let is_allowed = |secs: &u64| (1..=Duration::SECS_MAX).contains(secs);
+        parse_secs(text).filter(is_allowed).map(Duration).ok_or(NotADuration)
     }
+}
+
+/// The seconds of a whole number with a unit, however many: for a caller that has a range of its own to name. `None` where
+/// the text is nothing of the kind.
+pub fn parse_secs(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (amount, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let unit_secs = match unit.trim_start() {
+        "s" | "second" | "seconds" => 1,
+        "m" | "minute" | "minutes" => MINUTE,
+        "h" | "hour" | "hours" => HOUR,
+        "d" | "day" | "days" => DAY,
+        _ => return None,
+    };
+    // What is left are digits, which are no number only where they are too many.
+    (!amount.is_empty()).then(|| amount.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(unit_secs))
 }
 
 impl fmt::Display for Duration {
@@ -91,6 +97,20 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(text.parse().ok().map(Duration::as_secs), secs, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_read_however_many_they_are() {
+        for (text, secs) in [
+            ("0 days", Some(0)),
+            ("36526 days", Some(36_526 * DAY)),
+            ("99999999999999999999 days", Some(u64::MAX)),
+            ("days", None),
+            ("30", None),
+            ("-1 day", None),
+        ] {
+            assert_eq!(parse_secs(text), secs, "{text:?}");
         }
     }
 }

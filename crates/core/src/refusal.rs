@@ -205,7 +205,10 @@ impl fmt::Display for Refusal {
             }
             Refusal::ExchangeFull { max } => write!(f, "{max} requests are collected, and no more are taken"),
             Refusal::SettingOutOfRange { name, value, min, max } => {
-                write!(f, "{name} may be from {min} to {max}, and {value} is not")
+                // A setting that is a length of time is named so.
+                let is_time = name.ends_with("-interval");
+                let words = |value: &u64| if is_time { duration_words(*value) } else { value.to_string() };
+                write!(f, "{name} may be from {} to {}, and {} is not", words(min), words(max), words(value))
             }
             Refusal::HostTooOld { host, needed } => {
                 write!(f, "the licence pack needs version {needed} of the host program, and this is {host}")
