@@ -1,17 +1,16 @@
-//! The customer's choices as they are stored, and as the rules take them.
-
-use std::collections::BTreeMap;
+//! The customer's choices for one publisher, as the rules take them.
 
 use keymuster_core::catalogue::Catalogue;
 use keymuster_core::choice::Choices;
 use keymuster_service::database::Failure;
 use rusqlite::Transaction;
 
-use crate::store::{self, parsed, setting};
+use crate::settings::{self, Value};
+use crate::store::setting::{self, Stored};
 
-/// From one renewal to the next, in seconds.
+/// From one renewal to the next.
 pub const RENEWAL: &str = "renewal-interval";
-/// From a refused or failed attempt to the next, in seconds.
+/// From a refused or failed attempt to the next.
 pub const ACTIVATION: &str = "activation-interval";
 /// What stands before an edition's name in the setting of its threshold.
 pub const THRESHOLD: &str = "threshold.";
@@ -20,19 +19,34 @@ pub const HELP_URL: &str = "help-url";
 
 /// The choices for one publisher. One for an edition that the catalogue does not have counts for nothing.
 pub fn load(tx: &Transaction<'_>, publisher: i64, catalogue: &Catalogue) -> Result<Choices, Failure> {
-    let own = store::setting::of(tx, publisher)?;
-    let of_host = store::setting::of(tx, setting::HOST)?;
-    let mut thresholds = BTreeMap::new();
-    for (name, value) in &own {
-        let edition = name.strip_prefix(THRESHOLD).and_then(|id| catalogue.edition_named(id));
-        if let Some(edition) = edition {
-            thresholds.insert(edition.number, parsed(value, "setting", "value", name)?);
-        }
+    let mut choices = Choices::default();
+    for (name, stored) in setting::of(tx, publisher)? {
+        take(&mut choices, &name, &stored, catalogue)?;
     }
-    Ok(Choices {
-        renew_secs: own.get(RENEWAL).map(|secs| parsed(secs, "setting", "value", RENEWAL)).transpose()?,
-        retry_secs: own.get(ACTIVATION).map(|secs| parsed(secs, "setting", "value", ACTIVATION)).transpose()?,
-        thresholds,
-        help_url: of_host.get(HELP_URL).map(|url| parsed(url, "setting", "value", HELP_URL)).transpose()?,
-    })
+    if let Some(stored) = setting::of(tx, setting::HOST)?.get(HELP_URL) {
+        take(&mut choices, HELP_URL, stored, catalogue)?;
+    }
+    Ok(choices)
+}
+
+fn take(choices: &mut Choices, name: &str, stored: &Stored, catalogue: &Catalogue) -> Result<(), Failure> {
+    let Ok((setting, edition)) = settings::find(name) else {
+        // A newer version of this program knows it.
+        return Ok(());
+    };
+    let edition = edition.and_then(|edition| catalogue.edition_named(edition));
+    match (setting.name, settings::read(setting, name, stored)?) {
+        (RENEWAL, Value::Secs(secs)) => choices.renew_secs = Some(secs),
+        (ACTIVATION, Value::Secs(secs)) => choices.retry_secs = Some(secs),
+        (THRESHOLD, Value::Number(clients)) => {
+            let clients = u32::try_from(clients).unwrap_or(u32::MAX);
+            choices.thresholds.extend(edition.map(|edition| (edition.number, clients)));
+        }
+        (HELP_URL, Value::Text(page)) => {
+            let page = page.parse().map_err(|_| Failure::damaged("setting", "value", name, "not an address"))?;
+            choices.help_url = Some(page);
+        }
+        _ => {}
+    }
+    Ok(())
 }

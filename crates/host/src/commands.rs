@@ -5,6 +5,8 @@
 mod key_install;
 mod publisher_add;
 mod serve;
+mod set;
+mod settings;
 mod site_activate;
 mod status;
 
@@ -38,6 +40,12 @@ enum Command {
     InstallKey(key_install::Options),
     /// Ask the publisher's authority for entitlements, over the network or by file.
     Activate(site_activate::Options),
+    /// Show every setting with its value, where that comes from, and what it may be.
+    Settings(settings::Options),
+    /// Set a setting; a running host follows without a restart.
+    Set(set::Options),
+    /// Take a setting back to what counts without it.
+    Unset(set::UnsetOptions),
     /// Show what this host holds, whom it counts and what to do next.
     Status(status::Options),
 }
@@ -50,6 +58,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::AddPublisher(options) => publisher_add::run(&data_dir, &options),
         Command::InstallKey(options) => key_install::run(&data_dir, &options),
         Command::Activate(options) => site_activate::run(&data_dir, &options),
+        Command::Settings(options) => settings::run(&data_dir, &options),
+        Command::Set(options) => set::run(&data_dir, &options),
+        Command::Unset(options) => set::run_unset(&data_dir, &options),
         Command::Status(options) => status::run(&data_dir, &options),
     }
 }

@@ -6,12 +6,15 @@
 // What a host holds.
 pub mod choices;
 pub mod identity;
+pub mod settings;
 pub mod site;
 pub mod store;
 
 // What it does.
 pub mod certify;
 pub mod engine;
+pub mod listening;
+pub mod serving;
 
 // How it is reached.
 pub mod api;

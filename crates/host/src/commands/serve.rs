@@ -1,6 +1,6 @@
 //! `keymuster-host serve`: answers clients until it is told to stop, then finishes what was begun.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,20 +8,22 @@ use anyhow::Context as _;
 use keymuster_service::edge::{self, Limits};
 use keymuster_service::logs::{self, LogFormat};
 use keymuster_service::{Env, Stop};
-use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
 use crate::engine::Engine;
+use crate::listening::{self, Clients};
 use crate::routes::{self, App};
+use crate::serving::{Board, Serving};
+use crate::settings::{self, Follower, HostSettings};
 use crate::site::{Home, Site};
 
-const CLIENT_PORT: u16 = 1688;
 const ADMINISTRATION: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1689);
 
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Where clients reach this host; by default port 1688 of all addresses.
+    /// Where clients reach this host, whatever port is set; by default the port that is set, of all addresses.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// Where administrators and supervisors reach it; only addresses of this machine.
@@ -30,6 +32,14 @@ pub struct Options {
     /// The form of the log on standard error: text or json.
     #[arg(long, default_value = "text")]
     log_format: LogFormat,
+}
+
+/// What a server is made of beside its options.
+struct Parts {
+    app: App,
+    board: Board,
+    settings: HostSettings,
+    env: Env,
 }
 
 /// Runs the command.
@@ -41,46 +51,59 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         options.admin_listen
     );
     let env = Env::system();
-    let home = Home::open(data_dir, &env)?;
+    let mut home = Home::open(data_dir, &env)?;
+    let shown = data_dir.display();
+    let board = Board::take(data_dir).with_context(|| format!("cannot lock the data directory {shown}"))?;
+    let board =
+        board.with_context(|| format!("another keymuster-host serves {shown}; one directory has one server"))?;
     tell_what_is_missing(&home.site);
+    let settings = HostSettings::load(&home.db.transaction()?)?;
     let key = Arc::new(home.key.clone());
-    let (engine, running) = Engine::start(home, data_dir, env)?;
+    let (engine, running) = Engine::start(home, data_dir, env.clone())?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(serve(App { engine, key }, options))?;
+    let parts = Parts { app: App { engine, key }, board, settings, env };
+    runtime.block_on(serve(parts, data_dir, options))?;
     drop(runtime);
     running.join()?;
     tracing::info!("stopped; everything that was asked is answered and stored");
     Ok(())
 }
 
-async fn serve(app: App, options: &Options) -> anyhow::Result<()> {
+async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Result<()> {
+    let Parts { app, board, settings, env } = parts;
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let clients = bind_clients(options.listen).await?;
+    let hangups = signal(SignalKind::hangup()).context("cannot listen for signals")?;
+    let clients = listening::bind_first(options.listen, &settings).await?;
     let administration = edge::bind(options.admin_listen, "--admin-listen").await?;
-    // Programs that started this one on port 0 read from here where it is.
-    print(&format!(
-        "listening on http://{}\nadministration on http://{}\n",
-        clients.local_addr()?,
-        administration.local_addr()?
-    ))?;
-    tracing::info!(clients = %clients.local_addr()?, administration = %administration.local_addr()?, "serving");
+    let (follower, followed) = settings::follow(data_dir, settings)?;
+    let addresses = (clients.local_addr()?, administration.local_addr()?);
+    let is_fixed = options.listen.is_some();
+    let serving = Serving { is_fixed, ..Serving::new(addresses.0, addresses.1, env.now()) };
     let for_administrators = routes::administration(app.engine.clone());
+    // Whoever reads where to ask is answered from here on: the system keeps connections until they are accepted.
+    let clients = Clients::start(clients, routes::clients(app), board, serving);
+    // Programs that started this one on port 0 read from here where it is.
+    print(&format!("listening on http://{}\nadministration on http://{}\n", addresses.0, addresses.1))?;
+    tracing::info!(clients = %addresses.0, administration = %addresses.1, "serving");
     tokio::join!(
-        edge::serve(clients, routes::clients(app), Limits::default(), stop.clone()),
-        edge::serve(administration, for_administrators, Limits::default(), stop),
+        clients.follow(followed, stop.clone()),
+        edge::serve(administration, for_administrators, Limits::default(), stop.clone()),
+        look_on_hangup(&follower, hangups, stop),
     );
     Ok(())
 }
 
-/// All addresses means both families where the machine has both.
-async fn bind_clients(asked: Option<SocketAddr>) -> anyhow::Result<TcpListener> {
-    if let Some(address) = asked {
-        return Ok(edge::bind(address, "--listen").await?);
-    }
-    match edge::bind((Ipv6Addr::UNSPECIFIED, CLIENT_PORT).into(), "--listen").await {
-        Ok(listener) => Ok(listener),
-        Err(_) => Ok(edge::bind((Ipv4Addr::UNSPECIFIED, CLIENT_PORT).into(), "--listen").await?),
+/// SIGHUP is what service managers send to have a configuration read again.
+async fn look_on_hangup(follower: &Follower, mut hangups: Signal, stop: Stop) {
+    loop {
+        tokio::select! {
+            () = stop.asked() => return,
+            Some(()) = hangups.recv() => {
+                tracing::info!("SIGHUP: the settings are read now; they would have been within a second without it");
+                follower.look_now();
+            }
+        }
     }
 }
 

@@ -94,19 +94,24 @@ struct PoolReport {
 /// Runs the command.
 pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let now = Env::system().now();
-    let mut db = match database::open_read_only(&data_dir.join(store::FILE_NAME)) {
-        Err(Failure::Io { source, .. }) if source.kind() == ErrorKind::NotFound => bail!(
-            "there is no host in {} yet; make one with keymuster-host add-publisher --trust FILE --pack FILE, \
-             or name the directory of another with --data-dir",
-            data_dir.display()
-        ),
-        opened => opened?,
-    };
+    let mut db = open_read_only(data_dir)?;
     let report = report(&mut db, data_dir, now)?;
     if options.json {
         return print(&(serde_json::to_string_pretty(&report)? + "\n"));
     }
     print(&people::text(&report))
+}
+
+/// The database of a host that is there; looking makes none.
+pub(super) fn open_read_only(data_dir: &Path) -> anyhow::Result<Connection> {
+    match database::open_read_only(&data_dir.join(store::FILE_NAME)) {
+        Err(Failure::Io { source, .. }) if source.kind() == ErrorKind::NotFound => bail!(
+            "there is no host in {} yet; make one with keymuster-host add-publisher --trust FILE --pack FILE, \
+             or name the directory of another with --data-dir",
+            data_dir.display()
+        ),
+        opened => Ok(opened?),
+    }
 }
 
 fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Result<Report> {

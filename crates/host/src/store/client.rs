@@ -74,6 +74,20 @@ fn read(row: &Row<'_>, id: ClientId) -> Result<Client, Failure> {
     })
 }
 
+/// How many clients hold a lease of an edition, and when the first of those leases ends.
+pub fn leases_held(
+    tx: &Transaction<'_>,
+    publisher: i64,
+    edition: u16,
+    now: Timestamp,
+) -> Result<(u64, Option<Timestamp>), Failure> {
+    let sql = "SELECT count(*), min(lease_expires) FROM client \
+               WHERE publisher = ?1 AND edition = ?2 AND lease_expires > ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let held = |row: &Row<'_>| Ok((number(row.get(0)?), row.get::<_, Option<i64>>(1)?.map(timestamp)));
+    Ok(statement.query_row(params![publisher, edition, seconds(now)], held)?)
+}
+
 /// Writes one client and edition, new or known.
 pub fn put(tx: &Transaction<'_>, publisher: i64, id: ClientId, client: &Client) -> Result<(), Failure> {
     let sql = "INSERT INTO client (publisher, client_id, edition, client_key, counter, request_id, answered_by, last_asked, \

@@ -1,0 +1,119 @@
+//! What a change means for clients and administrators, in sentences with numbers; the same before and after it is made.
+
+use keymuster_core::catalogue::Edition;
+use keymuster_core::lease::LeaseKind;
+use keymuster_core::time::{Timestamp, duration_words};
+use keymuster_service::database::Failure;
+use rusqlite::Transaction;
+
+use super::PORT;
+use super::change::Changed;
+use super::form::Value;
+use super::host::HostSettings;
+use crate::choices::{ACTIVATION, HELP_URL, RENEWAL, THRESHOLD};
+use crate::engine::count_clients;
+use crate::serving::Serving;
+use crate::site::{Publisher, Site};
+use crate::store;
+
+/// What follows for whom, once the change counts; `site` is what the host then holds.
+pub(super) fn of(
+    tx: &Transaction<'_>,
+    site: &Site,
+    changed: &Changed,
+    serving: Option<&Serving>,
+    now: Timestamp,
+) -> Result<Vec<String>, Failure> {
+    let held = changed.publisher.as_ref().and_then(|id| site.publisher(id));
+    let edition =
+        changed.name.strip_prefix(THRESHOLD).zip(held).and_then(|(id, held)| held.catalogue.edition_named(id));
+    match (&*changed.name, held, edition, &changed.after) {
+        (RENEWAL, Some(held), _, Some(Value::Secs(secs))) => renewal(tx, held, *secs, now),
+        (ACTIVATION, _, _, Some(Value::Secs(secs))) => Ok(activation(*secs)),
+        (_, Some(held), Some(edition), Some(Value::Number(need))) => threshold(tx, site, (held, edition, *need), now),
+        (PORT, ..) => port(tx, changed, serving),
+        (HELP_URL, ..) => Ok(vec!["clients show the page from their next lease on".to_owned()]),
+        (name, None, ..) if name.starts_with("dns-") => dns(tx),
+        // A choice that counted for nothing was taken back.
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn renewal(tx: &Transaction<'_>, held: &Publisher, secs: u64, now: Timestamp) -> Result<Vec<String>, Failure> {
+    let mut leases = 0;
+    for edition in held.catalogue.editions.iter().filter(|edition| edition.kind == LeaseKind::Volume) {
+        leases += store::client::leases_held(tx, held.number, edition.number, now)?.0;
+    }
+    let words = duration_words(secs);
+    let granted =
+        format!("clients renew leases granted from now on after {words}, or half of what is left of a shorter one");
+    Ok(vec![granted, format!("{} held now keep their own time for the next renewal", counted(leases, "volume lease"))])
+}
+
+fn activation(secs: u64) -> Vec<String> {
+    let words = duration_words(secs);
+    let refused = format!("clients that are refused for the threshold come again after {words}");
+    vec![refused, format!("clients with a lease wait {words} after a failed attempt, from their next lease on")]
+}
+
+fn threshold(
+    tx: &Transaction<'_>,
+    site: &Site,
+    (held, edition, need): (&Publisher, &Edition, u64),
+    now: Timestamp,
+) -> Result<Vec<String>, Failure> {
+    let family = held.catalogue.group_of(edition).map_or(0, |group| group.family);
+    let count = count_clients(tx, site)?.get_mut(&(held.number, family)).map_or(0, |muster| muster.count(now));
+    if count >= need {
+        return Ok(vec![format!("{count} of {need} clients are counted: whoever asks gets a lease")]);
+    }
+    let missing = need - count;
+    let (leases, first_end) = store::client::leases_held(tx, held.number, edition.number, now)?;
+    let nobody = format!(
+        "{count} of {need} clients are counted: no client gets a lease of {}, a new one or one renewed, until {missing} \
+         more have asked",
+        edition.id
+    );
+    let stay = match first_end {
+        Some(end) => {
+            format!("{} held now stay to their end; the first of them ends at {end}", counted(leases, "lease"))
+        }
+        None => "no lease is held that could end meanwhile".to_owned(),
+    };
+    Ok(vec![nobody, stay])
+}
+
+fn port(tx: &Transaction<'_>, changed: &Changed, serving: Option<&Serving>) -> Result<Vec<String>, Failure> {
+    let Some(Value::Number(port)) = changed.after else { return Ok(Vec::new()) };
+    if let Some(serving) = serving.filter(|serving| serving.is_fixed) {
+        return Ok(vec![format!(
+            "the running host was started with --listen, and stays on {}; the port counts once it is started without",
+            serving.clients
+        )]);
+    }
+    let settings = HostSettings::load(tx)?;
+    let zones: Vec<&str> = settings.dns.zones.iter().map(|zone| zone.name.as_str()).collect();
+    let records = match settings.dns.why_not() {
+        None => format!("clients that look in DNS follow: the host publishes port {port} in {}", zones.join(", ")),
+        Some(_) => {
+            format!("publish port {port} in the SRV record _keymuster._tcp of your domain, or clients find nobody")
+        }
+    };
+    let reached = format!("clients reach the host on port {port} and nowhere else: open it in the firewall");
+    let pinned = "clients whose host was set by hand with another port have to be set anew";
+    Ok(vec![reached, records, pinned.to_owned()])
+}
+
+fn dns(tx: &Transaction<'_>) -> Result<Vec<String>, Failure> {
+    let dns = HostSettings::load(tx)?.dns;
+    let zones: Vec<&str> = dns.zones.iter().map(|zone| zone.name.as_str()).collect();
+    let published = || {
+        let target = dns.target().unwrap_or_default();
+        format!("the host publishes {target} in {}, while it serves", zones.join(", "))
+    };
+    Ok(vec![dns.why_not().unwrap_or_else(published)])
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
