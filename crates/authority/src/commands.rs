@@ -1,6 +1,7 @@
 //! The command line: one subcommand per file, each a struct of its options and a `run`.
 
 mod activate;
+mod audit;
 mod catalogue_check;
 mod catalogue_keys;
 mod catalogue_sign;
@@ -10,6 +11,7 @@ mod customer_list;
 mod customer_resume;
 mod customer_stop;
 mod entitlement_list;
+mod exchange;
 mod host_list;
 mod host_revoke;
 mod init;
@@ -22,12 +24,13 @@ mod key_revoke;
 mod key_show;
 mod revocations_list;
 mod serve;
+mod unit;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use keymuster_core::bundle::Bundle;
+use keymuster_core::bundle::{self, Bundle};
 use keymuster_core::key::ProductKey;
 use keymuster_qr::Answerer;
 use keymuster_service::Env;
@@ -36,7 +39,7 @@ use serde_json::{Map, Value, json};
 
 use crate::authority::Authority;
 use crate::caller::{Actor, Caller};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, read_file};
 use crate::error::Error;
 use crate::output::{Form, Output};
 use crate::revoke::{Act, revoke};
@@ -86,10 +89,16 @@ enum Command {
     Revocations(Revocations),
     /// Answer a host's request that came as a file or as QR codes
     Certify(certify::Options),
-    /// Answer a client's request that came as a file or as QR codes
+    /// Answer a client's request that came as a file or as QR codes: for an activation by a MAK, or for the time
     Activate(activate::Options),
+    /// Answer the requests of many clients, with the MAK for them, that came from a host as a file
+    Exchange(exchange::Options),
+    /// Show who did what and when
+    Audit(audit::Options),
     /// Answer requests over HTTP until SIGTERM or SIGINT
     Serve(serve::Options),
+    /// Print the unit with which systemd runs this program
+    Unit(unit::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -205,7 +214,10 @@ impl Command {
             Command::Revocations(Revocations::List(options)) => options.run(site),
             Command::Certify(options) => options.run(site),
             Command::Activate(options) => options.run(site),
+            Command::Exchange(options) => options.run(site),
+            Command::Audit(options) => options.run(site),
             Command::Serve(options) => options.run(site),
+            Command::Unit(options) => options.run(site),
         }
     }
 }
@@ -238,6 +250,12 @@ fn answered(carried: &Answerer, answer: &Bundle, mut value: Value, words: &str) 
     value["files"] = json!(written.files);
     value["frames"] = json!(written.frames());
     Ok(Output::new(value, written.text() + words))
+}
+
+/// Reads a file that holds a bundle.
+fn read_bundle(path: &Path) -> Result<Bundle, Error> {
+    let bytes = read_file(path, bundle::SIZE_MAX + bundle::FILE_MAGIC.len())?;
+    Bundle::parse_file(&bytes).map_err(|error| Error::Rule(format!("{}: {error}", path.display())))
 }
 
 /// A secret key that was just minted. This is the one time that it is shown.

@@ -50,6 +50,12 @@ fn every_act_has_an_entry_and_a_refusal_has_none() {
             ("stop customer", "contoso"),
         ]
     );
+    let told = site.json(&["audit", "--last", "2"]);
+    let told: Vec<_> = told.as_array().unwrap().iter().map(|entry| (&entry["sequence"], &entry["act"])).collect();
+    assert_eq!(told, [(&8.into(), &"revoke host".into()), (&9.into(), &"stop customer".into())]);
+    let text = site.done(&["audit"]);
+    assert_eq!(text.lines().count(), 10, "a head and all entries: {text}");
+    assert!(text.lines().next().unwrap().starts_with("NUMBER"), "{text}");
     assert!(entries.iter().zip(1..).all(|((sequence, ..), expected)| *sequence == expected), "{entries:?}");
     for (_, actor, act, _) in &entries {
         let expected =

@@ -15,6 +15,9 @@ fn every_route_answers_and_everything_else_is_a_problem() {
         ("GET /v1/nothing HTTP/1.1", 404, "route-unknown"),
         ("GET /v1/certify HTTP/1.1", 405, "method-not-allowed"),
         ("POST /v1/pack HTTP/1.1", 405, "method-not-allowed"),
+        ("GET /v1/exchange HTTP/1.1", 405, "method-not-allowed"),
+        ("POST /v1/exchange HTTP/1.1\r\nContent-Type: application/cose", 415, "media-type-unsupported"),
+        ("POST /v1/exchange HTTP/1.1\r\nContent-Type: application/cbor", 400, "request-invalid"),
         ("POST /v1/certify HTTP/1.1", 415, "media-type-unsupported"),
         ("POST /v1/activate HTTP/1.1\r\nContent-Type: application/json", 415, "media-type-unsupported"),
         ("POST /v1/certify HTTP/1.1\r\nContent-Type: application/cose", 400, "request-invalid"),
@@ -27,6 +30,9 @@ fn every_route_answers_and_everything_else_is_a_problem() {
             assert_eq!(response.problem()["code"], code, "{head}");
         }
     }
+    assert_eq!(server.post("/v1/activate", &vec![0; 64 * 1024 + 1]).problem()["code"], "body-too-large");
+    assert_eq!(server.exchange(&vec![0; 512 * 1024]).problem()["code"], "request-invalid");
+    assert_eq!(server.exchange(&vec![0; 512 * 1024 + 1]).problem()["code"], "body-too-large");
     let request = Machine(1).ask_host(1, "nonsense");
     let mut tampered = request.bytes().to_vec();
     *tampered.last_mut().unwrap() ^= 1;

@@ -3,11 +3,13 @@
 
 mod audit;
 mod catalogues;
+mod exchanges;
 mod hosts;
 mod http;
 mod keys;
 mod maks;
 mod revocations;
 mod support;
+mod time;
 mod walkthrough;
 mod years;

@@ -14,6 +14,7 @@ use keymuster_core::chain::{Asker, Chain};
 use keymuster_core::document::Signed;
 use keymuster_core::entitlement::Entitlement;
 use keymuster_core::id::{ClientId, HostId, RequestId};
+use keymuster_core::invalid::Invalid;
 use keymuster_core::request::{Act, ClientRequest, HostRequest};
 use keymuster_core::signature::SecretKey;
 use keymuster_core::time::Timestamp;
@@ -115,6 +116,20 @@ impl Site {
         self.done(&[&mint, options].concat())
     }
 
+    /// Runs a command that answers a file with a file; `option` is what stands before the file, if anything does.
+    fn answered(&self, verb: &str, option: &[&str], file: &Bundle) -> Result<Bundle, Refused> {
+        let (request, out) = (self.write("a.request", file.to_file()), self.path("a.response"));
+        let run = self.run(&[&[verb], option, &[&request, "--out", out.to_str().unwrap()]].concat());
+        if run.code == 0 {
+            return Ok(Bundle::parse_file(&fs::read(&out).unwrap()).unwrap());
+        }
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
+        let message = run.stderr.lines().next().unwrap().strip_prefix("error: ").unwrap();
+        let (detail, code) = message.strip_suffix(')').unwrap().rsplit_once(" (KM-").unwrap();
+        let (_, code) = code.split_once(' ').unwrap();
+        Err(Refused { code: code.to_owned(), detail: detail.to_owned() })
+    }
+
     pub fn trust(&self) -> Trust {
         fs::read_to_string(self.data("aurora.trust")).unwrap().parse().unwrap()
     }
@@ -163,6 +178,10 @@ impl Server {
         self.send(&format!("POST {path} HTTP/1.1\r\nContent-Type: application/cose"), body)
     }
 
+    pub fn exchange(&self, body: &[u8]) -> Response {
+        self.send("POST /v1/exchange HTTP/1.1\r\nContent-Type: application/cbor", body)
+    }
+
     pub fn get(&self, path: &str) -> Response {
         self.send(&format!("GET {path} HTTP/1.1"), b"")
     }
@@ -199,6 +218,18 @@ impl Response {
         fields.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
+    /// The bundle, or the refusal instead of it.
+    fn bundle(&self) -> Result<Bundle, Refused> {
+        if self.status == 200 {
+            assert_eq!(self.header("content-type"), Some("application/cbor"));
+            assert_eq!(self.header("cache-control"), Some("no-store"));
+            return Ok(Bundle::parse(&self.body).unwrap());
+        }
+        let problem = self.problem();
+        let text = |name: &str| problem[name].as_str().unwrap().to_owned();
+        Err(Refused { code: text("code"), detail: text("detail") })
+    }
+
     pub fn problem(&self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         serde_json::from_slice(&self.body).unwrap()
@@ -229,31 +260,17 @@ impl Door<'_> {
         self.ask("activate", bytes, Bundle { client_request: Some(bytes.to_vec().into()), ..Bundle::default() })
     }
 
+    pub fn exchange(&self, asked: &Bundle) -> Result<Bundle, Refused> {
+        match self {
+            Door::Http(server) => server.exchange(&asked.to_bytes()).bundle(),
+            Door::Files(site) => site.answered("exchange", &[], asked),
+        }
+    }
+
     fn ask(&self, verb: &str, bytes: &[u8], file: Bundle) -> Result<Bundle, Refused> {
         match self {
-            Door::Http(server) => {
-                let response = server.post(&format!("/v1/{verb}"), bytes);
-                if response.status == 200 {
-                    assert_eq!(response.header("content-type"), Some("application/cbor"));
-                    assert_eq!(response.header("cache-control"), Some("no-store"));
-                    return Ok(Bundle::parse(&response.body).unwrap());
-                }
-                let problem = response.problem();
-                let text = |name: &str| problem[name].as_str().unwrap().to_owned();
-                Err(Refused { code: text("code"), detail: text("detail") })
-            }
-            Door::Files(site) => {
-                let (request, out) = (site.write("a.request", file.to_file()), site.path("a.response"));
-                let run = site.run(&[verb, "--request", &request, "--out", out.to_str().unwrap()]);
-                if run.code == 0 {
-                    return Ok(Bundle::parse_file(&fs::read(&out).unwrap()).unwrap());
-                }
-                assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
-                let message = run.stderr.lines().next().unwrap().strip_prefix("error: ").unwrap();
-                let (detail, code) = message.strip_suffix(')').unwrap().rsplit_once(" (KM-").unwrap();
-                let (_, code) = code.split_once(' ').unwrap();
-                Err(Refused { code: code.to_owned(), detail: detail.to_owned() })
-            }
+            Door::Http(server) => server.post(&format!("/v1/{verb}"), bytes).bundle(),
+            Door::Files(site) => site.answered(verb, &["--request"], &file),
         }
     }
 }
@@ -358,11 +375,20 @@ pub fn catalogue(site: &Site, bundle: &Bundle) -> Signed<Catalogue> {
     Chain::new(&trust, bundle, None).unwrap().catalogue(bundle.catalogue.as_ref().unwrap()).unwrap()
 }
 
+/// The licence pack of the small catalogue.
+pub fn pack(site: &Site) -> Bundle {
+    Bundle::parse_file(&fs::read(site.path("small.pack")).unwrap()).unwrap()
+}
+
 /// The activation of an answer, verified as a client does it.
 pub fn activation(site: &Site, bundle: &Bundle, request: &ClientRequest) -> Signed<Activation> {
+    verified(site, bundle, request).unwrap()
+}
+
+/// The same where it need not be an answer to this request.
+pub fn verified(site: &Site, bundle: &Bundle, request: &ClientRequest) -> Result<Signed<Activation>, Invalid> {
     let trust = site.trust();
-    let pack = Bundle::parse_file(&fs::read(site.path("small.pack")).unwrap()).unwrap();
-    let catalogue = catalogue(site, &pack);
+    let catalogue = catalogue(site, &pack(site));
     let asker = Asker {
         client: request.client,
         client_key: request.client_key,
@@ -371,7 +397,7 @@ pub fn activation(site: &Site, bundle: &Bundle, request: &ClientRequest) -> Sign
         request: Some(request.request),
         held: None,
     };
-    Chain::new(&trust, bundle, None).unwrap().activation(bundle.activation.as_ref().unwrap(), &asker).unwrap()
+    Chain::new(&trust, bundle, None).unwrap().activation(bundle.activation.as_ref().unwrap(), &asker)
 }
 
 /// The outcome of an ask in one word.
