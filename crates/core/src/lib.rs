@@ -41,6 +41,7 @@ pub mod trust;
 pub mod choice;
 pub mod clock;
 pub mod coverage;
+pub mod exchange;
 pub mod fingerprint;
 pub mod grant;
 pub mod ledger;
