@@ -197,7 +197,8 @@ codes! {
     WRONG_WAY: 217 "wrong-way" Refusal 422 {
         sentence: "what was asked for is not done here, or not in this way",
         cause: "a client without a MAK reached an authority, which honours MAKs alone: leases are a host's",
-        cause: "a MAK reached a host: MAKs are honoured by the authority alone",
+        cause: "a MAK reached a host: MAKs are honoured by the authority alone, and a host collects requests without \
+                one",
         cause: "a request file was asked for on a client that has no MAK, or has used it already",
         check: "run `keymuster status` on the client: it shows the way, by a host or by a MAK, and which address was \
                 tried",
@@ -212,7 +213,8 @@ codes! {
         cause: "the exchange was made before this machine asked, and the next one will carry its request",
         check: "run `keymuster-host exchange list` on the host: it shows what is collected, and what was exchanged",
         remedy: "on the host run `keymuster-host exchange export`, carry the file to the publisher, and run \
-                 `keymuster-host exchange import` with the answer; the machine fetches its result by itself",
+                 `keymuster-host exchange import` with the answer; the machine fetches its result by itself, and at \
+                 once with `keymuster activate`",
     }
 
     EXCHANGE_FULL: 219 "exchange-full" Refusal 503 {

@@ -161,13 +161,16 @@ codes! {
     }
 
     RATE_LIMITED: 417 "rate-limited" Refusal 429 {
-        sentence: "too many wrong product keys came from this address, or were tried in place of this one",
+        sentence: "too many wrong product keys came from this address, or were tried in place of this one; or a client \
+                   has asked for the time too often",
         cause: "a script repeats a refused request with a wrong key instead of waiting",
         cause: "many machines with a wrong key stand behind one address, for example that of a gateway",
         cause: "somebody tries keys",
+        cause: "a client asks for a time reset again and again, because its own clock stays wrong",
         check: "as the publisher, look in the authority's log: it names the address and what was refused",
         check: "find out whether the address is that of a gateway or of a single machine",
-        remedy: "wait for the time in the answer; stop the script or machine that asks, and correct its key",
+        remedy: "wait for the time in the answer; stop the script or machine that asks, and correct its key or its \
+                 clock",
     }
 
     HOST_TOO_OLD: 421 "host-too-old" Refusal 422 {
