@@ -32,6 +32,7 @@ pub struct Heard {
 }
 
 /// What a host does with a request.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Reaction {
     /// 200 with a bundle.
     Bundle(Bundle),
