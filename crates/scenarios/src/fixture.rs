@@ -10,6 +10,7 @@ use keymuster_core::id::{EntitlementId, RequestId};
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::{KeyFields, KeyKind, ProductKey, publisher_mark};
 use keymuster_core::lease::LeaseKind;
+use keymuster_core::request::HostRequest;
 use keymuster_core::signature::SecretKey;
 use keymuster_core::time::{DAY, HOUR, MINUTE, Timestamp};
 use keymuster_core::trust::Trust;
@@ -165,6 +166,19 @@ impl Publisher {
         store::entitlement::set_answer(&tx, 1, key.id(), &answer.to_bytes())?;
         tx.commit()?;
         Ok(id)
+    }
+
+    /// What an authority would answer to the request of an entitled host.
+    pub fn answer_to(&self, home: &Home, request: &HostRequest, id: EntitlementId, now: Timestamp) -> Bundle {
+        let key = self.key(KeyKind::Host, 1);
+        let body = Entitlement { request: request.request, ..(*self.entitlement(home, &key, id, now)).clone() };
+        let entitlement = Signed::sign(body, &self.issuer).expect("a sound entitlement").bytes().to_vec();
+        Bundle { entitlement: Some(entitlement.into()), ..self.answer(home, &key, id, now) }
+    }
+
+    /// The host key of the host that is entitled.
+    pub fn host_key(&self) -> ProductKey {
+        self.key(KeyKind::Host, 1)
     }
 
     fn answer(&self, home: &Home, key: &ProductKey, id: EntitlementId, now: Timestamp) -> Bundle {

@@ -63,7 +63,9 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         return print(&(options.carried.write_request(&file)?.text() + AFTER_REQUEST));
     }
     let url = options.authority.clone().or_else(|| home.site.publishers[publisher].trust.authority.clone());
-    let url = url.context("the trust file names no authority; name it with --authority URL, or use --request FILE or --request-qr")?;
+    let url = url.context(
+        "the trust file names no authority; name it with --authority URL, or use --request FILE or --request-qr",
+    )?;
     for key in keys {
         let request = certify::request(&mut home, publisher, &key, &env)?;
         // Where standard error is gone there is nobody to tell that we wait.
