@@ -9,6 +9,7 @@ mod set;
 mod settings;
 mod site_activate;
 mod status;
+mod unit;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ enum Command {
     Unset(set::UnsetOptions),
     /// Show what this host holds, whom it counts and what to do next.
     Status(status::Options),
+    /// Print the unit with which systemd runs this program.
+    Unit,
 }
 
 /// Runs the command that was asked for.
@@ -62,6 +65,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Set(options) => set::run(&data_dir, &options),
         Command::Unset(options) => set::run_unset(&data_dir, &options),
         Command::Status(options) => status::run(&data_dir, &options),
+        Command::Unit => unit::run(&data_dir),
     }
 }
 

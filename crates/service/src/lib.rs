@@ -18,6 +18,7 @@ pub mod logs;
 pub mod nearest;
 pub mod notify;
 pub mod table;
+pub mod unit;
 
 pub use env::Env;
 pub use problem::Problem;

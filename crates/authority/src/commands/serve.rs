@@ -7,10 +7,10 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
 use clap::Args;
-use keymuster_service::Stop;
 use keymuster_service::database::Checkpointer;
 use keymuster_service::edge;
 use keymuster_service::logs::{self, LogFormat};
+use keymuster_service::{Stop, notify};
 use serde_json::json;
 
 use super::Site;
@@ -47,6 +47,7 @@ impl Options {
         let listener = edge::bind(self.listen, "--listen").await?;
         let addr = listener.local_addr().unwrap_or(self.listen);
         announce(addr).map_err(|error| Error::Environment(format!("cannot print the address: {error}")))?;
+        notify::ready(&format!("listening on {addr}"));
         tracing::info!(%addr, "serving");
         edge::serve(listener, router(app), limits(), stop).await;
         tracing::info!("stopped");
