@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context as _;
 use keymuster_core::bundle::Bundle;
-use keymuster_core::codes;
+use keymuster_core::codes::{self, Code};
 use keymuster_core::document::Signed;
 use keymuster_core::refusal::Refusal;
 use keymuster_core::request::ClientRequest;
@@ -77,10 +77,22 @@ pub enum Outcome {
         /// The other documents of the answer.
         enclosure: Arc<Bundle>,
     },
+    /// What the authority has answered to a request that was collected.
+    Activation {
+        /// The whole answer.
+        answer: Box<Bundle>,
+    },
     /// The lease was given back.
     Released,
     /// A "no" of the rules.
     Refused(Refusal),
+    /// The authority's "no" to a request that was collected.
+    RefusedByAuthority {
+        /// Its code.
+        code: &'static Code,
+        /// The sentence with the numbers.
+        detail: String,
+    },
 }
 
 impl Outcome {
@@ -89,8 +101,10 @@ impl Outcome {
         match self {
             Outcome::Lease { .. } => "granted",
             Outcome::Report { .. } => "reported",
+            Outcome::Activation { .. } => "activated",
             Outcome::Released => "released",
             Outcome::Refused(refusal) => refusal.code().name,
+            Outcome::RefusedByAuthority { code, .. } => code.name,
         }
     }
 }

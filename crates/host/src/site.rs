@@ -119,7 +119,7 @@ fn granted(newest: &Chain<'_>, trust: &Trust, pack: &Bundle, answer: &[u8]) -> R
 }
 
 /// Puts the newest revocations into what travels with a lease, with the issuers by which clients verify them.
-fn carry_revocations(enclosure: &mut Bundle, pack: &Bundle) {
+pub(crate) fn carry_revocations(enclosure: &mut Bundle, pack: &Bundle) {
     if pack.revocations.is_none() {
         return;
     }

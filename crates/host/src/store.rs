@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod collected;
 pub mod counter;
 pub mod entitlement;
 pub mod host;
@@ -28,7 +29,11 @@ use rusqlite::Connection;
 /// The database file in the data directory.
 pub const FILE_NAME: &str = "host.db";
 
-const MIGRATIONS: &[&str] = &[include_str!("store/0001_first.sql"), include_str!("store/0002_activation.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("store/0001_first.sql"),
+    include_str!("store/0002_activation.sql"),
+    include_str!("store/0003_exchange.sql"),
+];
 
 /// Opens the database of a data directory, and creates it where there is none.
 pub fn open(data_dir: &Path) -> Result<Connection, Failure> {

@@ -1,4 +1,5 @@
-//! `POST /v1/activate` and `POST /v1/release`: a client's signed request, answered with a lease or with why not.
+//! `POST /v1/activate` and `POST /v1/release`: a client's signed request, answered with a lease, with what the authority
+//! said to a request that was collected, or with why not.
 
 use std::net::SocketAddr;
 
@@ -66,8 +67,10 @@ async fn answer(app: &App, from: SocketAddr, request: Signed<ClientRequest>) -> 
             let report = sign_payload::<Report>(&payload, &app.key);
             Ok(documents(&Bundle { report: Some(report.into()), ..(*enclosure).clone() }))
         }
+        Outcome::Activation { answer } => Ok(documents(&answer)),
         Outcome::Released => Ok(StatusCode::NO_CONTENT.into_response()),
         Outcome::Refused(refusal) => Err(Problem::from(&refusal)),
+        Outcome::RefusedByAuthority { code, detail } => Err(Problem::new(code, detail)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! One batch: the requests of one transaction, each loaded, decided by the rules, and stored.
 
+mod collect;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
@@ -40,6 +42,8 @@ pub(super) struct Batch<'a> {
     changes: Changes,
     outcomes: BTreeMap<(i64, &'static str), u64>,
     counters: BTreeMap<(i64, &'static str), u64>,
+    /// How many requests are kept for an exchange, once one of the batch needs to know.
+    collected: Option<u64>,
 }
 
 /// What the writer takes over once the transaction is durable.
@@ -73,7 +77,7 @@ impl<'a> Batch<'a> {
         now: Timestamp,
     ) -> Batch<'a> {
         let changes = Changes { head, asked: Vec::new() };
-        Batch { tx, site, musters, now, changes, outcomes: BTreeMap::new(), counters: BTreeMap::new() }
+        Batch { tx, site, musters, now, changes, outcomes: BTreeMap::new(), counters: BTreeMap::new(), collected: None }
     }
 
     /// Stores what is stored once per batch.
@@ -93,8 +97,12 @@ impl<'a> Batch<'a> {
         if request.act == Act::Check {
             return self.report(&case);
         }
-        self.note_shared_identity(&case)?;
-        let outcome = self.decide_case(&case, &rows)?;
+        let outcome = if request.act == Act::Mak {
+            self.collect(&case, &rows)?
+        } else {
+            self.note_shared_identity(&case)?;
+            self.decide_case(&case, &rows)?
+        };
         self.tally(&case, &outcome);
         Ok(outcome)
     }
@@ -376,9 +384,10 @@ fn seat_use(seats: Vec<(Slug, SeatUse)>) -> impl FnOnce(&Pool) -> SeatUse {
     }
 }
 
-/// Whether nothing is wrong with a request, and it only has to wait until others have asked or gone.
+/// Whether nothing is wrong with a request, and it only has to wait until others have asked, gone, or made an exchange.
 fn waits_for_others(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::ThresholdNotMet { .. } | Refusal::SeatsExhausted { .. })
+    use Refusal::{ExchangePending, SeatsExhausted, ThresholdNotMet};
+    matches!(refusal, ThresholdNotMet { .. } | SeatsExhausted { .. } | ExchangePending { .. })
 }
 
 fn read_lease(entry: &ledger::Entry, sequence: u64) -> Result<Lease, Failure> {
