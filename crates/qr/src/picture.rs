@@ -157,7 +157,8 @@ mod tests {
         let code = &Code::of(b"KM1\n\xa0", 100).unwrap()[0];
         let drawn = Grey::read(&code.png()).unwrap();
         let width = u32::try_from(drawn.width).unwrap();
-        let table: [(png::ColorType, fn(bool) -> Vec<u8>); 5] = [
+        type Pixel = fn(bool) -> Vec<u8>;
+        let table: [(png::ColorType, Pixel); 5] = [
             (png::ColorType::Grayscale, |dark| vec![if dark { 20 } else { 230 }]),
             (png::ColorType::GrayscaleAlpha, |dark| vec![0, if dark { 255 } else { 0 }]),
             (png::ColorType::Rgb, |dark| if dark { vec![0, 0, 90] } else { vec![255, 255, 180] }),

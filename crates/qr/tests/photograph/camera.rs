@@ -157,10 +157,10 @@ fn homography(corners: [(f64, f64); 4], width: f64, height: f64) -> [f64; 8] {
 }
 
 /// Mixes each pixel with its neighbours so many times, which is nearly a Gaussian.
-fn blur(pixels: &mut Vec<f64>, side: usize, times: u32) {
+fn blur(pixels: &mut [f64], side: usize, times: u32) {
     for _ in 0..times {
         for step in [1, side] {
-            let source = pixels.clone();
+            let source = pixels.to_vec();
             for at in step..side * side - step {
                 pixels[at] = (source[at - step] + source[at] + source[at + step]) / 3.0;
             }
