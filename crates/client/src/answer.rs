@@ -12,6 +12,7 @@ use keymuster_core::chain::{Asker, Chain};
 use keymuster_core::clock::{Mark, Reading};
 use keymuster_core::document::Signed;
 use keymuster_core::entitlement::Entitlement;
+use keymuster_core::fingerprint::digest;
 use keymuster_core::id::{ClientId, RequestId};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::lease::{BACKDATED_SECS, Lease, Position};
@@ -65,6 +66,10 @@ impl Held {
             HeldDocument::Lease(pair) => Some((&pair.0, &pair.1)),
             HeldDocument::Activation(_) => None,
         }
+    }
+
+    pub fn issued(&self) -> Timestamp {
+        self.document.issued()
     }
 
     pub fn position(&self) -> Option<Position> {
@@ -137,6 +142,7 @@ impl Loaded {
             return Err(Invalid::Malformed("the answer is of another kind than was asked for".into()));
         }
 
+        check_fingerprint(&document, open)?;
         let before = record.mark.mark().effective(reading).now;
         check_customer(&document, held.as_ref().filter(|held| held.is_valid(before)))?;
         let (mark, believed) = record.mark.mark().heard(document.issued(), reading);
@@ -152,7 +158,13 @@ impl Loaded {
         }
         let is_newer = |list: &Signed<Revocations>| known.as_ref().is_none_or(|known| known.sequence < list.sequence);
         let revocations = chain.revocations().filter(|list| is_newer(list)).map(|_| revocations_of(bundle));
-        let held = HeldRecord { bundle: without_revocations(bundle).to_bytes().into(), received_at: now, by_duration };
+        let held = HeldRecord {
+            bundle: without_revocations(bundle).to_bytes().into(),
+            received_at: now,
+            by_duration,
+            facts: open.signed.fingerprint.clone(),
+            out_of_tolerance_since: None,
+        };
         Ok(Accepted { held, revocations, mark, now, renew_secs })
     }
 }
@@ -181,6 +193,15 @@ impl HeldDocument {
             },
             HeldDocument::Activation(activation) => Right::Activation { expires: activation.expires.map(shifted) },
         }
+    }
+}
+
+/// A lease names the facts about the machine that were sent; with others it would answer another request.
+fn check_fingerprint(document: &HeldDocument, open: &Open) -> Result<(), Invalid> {
+    let HeldDocument::Lease(pair) = document else { return Ok(()) };
+    match pair.0.fingerprint == open.signed.fingerprint.as_ref().map(digest) {
+        true => Ok(()),
+        false => Err(Invalid::AnswerToAnotherRequest),
     }
 }
 

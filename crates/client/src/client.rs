@@ -19,7 +19,8 @@ use crate::env::Env;
 use crate::error::Error;
 use crate::opening::Opening;
 use crate::product::Product;
-use crate::record::{Identity, Mak, MarkRecord, Record};
+use crate::record::{Identity, IdentityRecord, Mak, MarkRecord, Record};
+use crate::reminder::Reminder;
 use crate::settings::{SettingFault, Settings, SettingsFile};
 use crate::status::{HeldLease, KnownHost, LastRefusal, Notice, Status, Tried, Way};
 use crate::store::{Found, IDENTITY, Stamp, Store, state_name};
@@ -62,7 +63,12 @@ pub(crate) struct Shared {
 /// The store's content, as far as this client needs it.
 #[derive(Clone)]
 pub(crate) struct Loaded {
+    /// After re-arming, the one that nobody has used yet.
     pub identity: Identity,
+    /// How often the installation was re-armed.
+    pub rearms: u32,
+    /// When this process noticed that the installation was re-armed; `None` once it has begun anew.
+    pub rearmed_at: Option<Timestamp>,
     pub reader: Reader,
     pub record: Record,
     pub held: Option<Held>,
@@ -87,9 +93,23 @@ impl Client {
     ///
     /// A store that cannot be written is enough where the product was used before; [`Status::notices`] says so then.
     pub fn open_with(product: Product, settings: Settings) -> Result<Client, Error> {
+        Client::opened(product, settings, |opening| opening.load())
+    }
+
+    /// Opens the client of a product for somebody who looks at it, such as the `keymuster` command: an installation that
+    /// was [re-armed](Client::rearm) is shown as it is, and does not begin anew.
+    pub fn look(product: Product, settings: Settings) -> Result<Client, Error> {
+        Client::opened(product, settings, |opening| opening.look())
+    }
+
+    fn opened(
+        product: Product,
+        settings: Settings,
+        open: impl FnOnce(&Opening<'_>) -> Result<Loaded, Error>,
+    ) -> Result<Client, Error> {
         let store = Store::of(&settings.store, product.publisher());
-        let loaded = Opening { product: &product, settings: &settings, store: &store }.load()?;
-        let state_name = state_name(&product.edition().id);
+        let loaded = open(&Opening { product: &product, settings: &settings, store: &store })?;
+        let state_name = state_name(product.edition().id.as_str());
         let settings_file = SettingsFile::of(&settings.store);
         let shared = Shared { product, settings, settings_file, store, state_name, loaded: Mutex::new(loaded) };
         Ok(Client { shared: Arc::new(shared) })
@@ -107,17 +127,17 @@ impl Client {
         let Shared { product, settings, store, state_name, .. } = &*self.shared;
         let Loaded { record, held, .. } = &loaded;
         let time = record.mark.mark().effective(settings.env.reading());
-        let right = held.as_ref().map(|held| held.right);
-        let holding = Holding { first_use: Some(record.first_use), right, out_of_tolerance_since: None };
-        let state = State::of(&holding, product.rules(), time.now);
+        let state = State::of(&loaded.holding(), product.rules(), time.now);
         let lease = held.as_ref().and_then(Held::lease);
         let in_force = self.in_force(&loaded);
+        let help_url = in_force.help_url();
         Status {
             state,
             publisher: product.publisher().clone(),
             edition: product.edition().id.clone(),
             edition_name: product.edition().name.clone(),
-            client: loaded.identity.client,
+            client: loaded.rearmed_at.is_none().then_some(loaded.identity.client),
+            rearms_left: loaded.rearms_left(product),
             way: record.mak.as_ref().map_or(Way::Host, |mak| Way::Mak { last_five: mak.last_five.clone() }),
             now: time.now,
             time_suspect: time.suspect,
@@ -150,8 +170,15 @@ impl Client {
                 .cloned()
                 .map(|tried| Tried { what: tried.what, outcome: tried.outcome })
                 .collect(),
-            help_url: in_force.help_url(),
-            notices: notices(&loaded, in_force.faults),
+            reminder: Reminder::of(
+                product.edition().name.as_str(),
+                state,
+                help_url.as_ref(),
+                record.reminded_at,
+                time.now,
+            ),
+            help_url,
+            notices: notices(&loaded, time.now, in_force.faults),
             store: store.path(state_name),
         }
     }
@@ -205,11 +232,14 @@ impl Client {
         let Shared { store, state_name, settings, .. } = &*self.shared;
         let _write = store.lock(WRITE_LOCK)?;
         let mut loaded = self.current();
+        if loaded.rearmed_at.is_some() {
+            loaded = Opening { product: &self.shared.product, settings, store }.begin()?;
+        }
         loaded.record.mark = MarkRecord::of(&loaded.record.mark.mark().raised(settings.env.reading()));
         let result = change(&mut loaded.record);
         store.write_record(state_name, &loaded.record)?;
         loaded.take(loaded.record.clone());
-        loaded.stamps = stamps(store, state_name);
+        loaded.stamp(store, state_name);
         *self.lock() = loaded;
         Ok(result)
     }
@@ -221,14 +251,22 @@ impl Client {
     /// Reads identity and state again if a file has changed. One that is damaged or gone is no reason to forget what is
     /// known: the next update writes the state anew.
     fn refresh(&self, loaded: &mut Loaded) {
-        let Shared { product, store, state_name, .. } = &*self.shared;
+        let Shared { product, settings, store, state_name, .. } = &*self.shared;
         let stamps = stamps(store, state_name);
         if stamps == loaded.stamps {
             return;
         }
         let found = (store.read_record(IDENTITY), store.read_record(state_name));
         if let (Ok(Found::Record(identity)), Ok(Found::Record(record))) = found {
-            *loaded = Loaded { read_only: loaded.read_only.take(), ..Loaded::new(identity, record, product, store) };
+            let mut anew = Loaded::of(&identity, record, product, &settings.env);
+            anew.read_only = loaded.read_only.take();
+            if let Some(at) = anew.rearmed_at {
+                // A product that was running goes on, in a grace from the moment at which it noticed.
+                let was_rearmed = loaded.rearmed_at.is_some();
+                anew.rearmed_at = loaded.rearmed_at.or(anew.rearmed_at);
+                anew.record.first_use = if was_rearmed { loaded.record.first_use } else { Some(at) };
+            }
+            *loaded = anew;
         }
         loaded.stamps = stamps;
     }
@@ -240,20 +278,45 @@ fn stamps(store: &Store, state_name: &str) -> [Option<Stamp>; 2] {
 }
 
 impl Loaded {
-    /// What was just read or written.
-    pub fn new(identity: Identity, record: Record, product: &Product, store: &Store) -> Loaded {
+    /// What was just read: an installation in use, or one that was re-armed and has not begun anew.
+    pub fn of(identity: &IdentityRecord, record: Record, product: &Product, env: &Env) -> Loaded {
+        let rearms = identity.rearms();
+        if let Some(identity) = identity.identity().filter(|_| record.first_use.is_some()) {
+            return Loaded::new(identity, rearms, record, product);
+        }
+        let mut loaded = Loaded::new(Identity::random(env), rearms, record, product);
+        loaded.rearmed_at = Some(loaded.now(env));
+        loaded
+    }
+
+    /// An installation in use.
+    pub fn new(identity: Identity, rearms: u32, record: Record, product: &Product) -> Loaded {
         let reader = Reader { product: product.clone(), client: identity.client, key: identity.key() };
         let mut loaded = Loaded {
             identity,
+            rearms,
+            rearmed_at: None,
             reader,
             record: record.clone(),
             held: None,
             held_invalid: None,
             read_only: None,
-            stamps: stamps(store, &state_name(&product.edition().id)),
+            stamps: [None; 2],
         };
         loaded.take(record);
         loaded
+    }
+
+    /// Notes which files this is the content of.
+    pub fn stamp(&mut self, store: &Store, state_name: &str) {
+        self.stamps = stamps(store, state_name);
+    }
+
+    /// What the state follows from.
+    fn holding(&self) -> Holding {
+        let since = self.record.held.as_ref().and_then(|held| held.out_of_tolerance_since);
+        let right = self.held.as_ref().map(|held| held.right);
+        Holding { first_use: self.record.first_use, right, out_of_tolerance_since: since }
     }
 
     /// What the client takes the time to be.
@@ -289,13 +352,16 @@ fn features(state: State, loaded: &Loaded, product: &Product) -> Vec<keymuster_c
     features.clone().unwrap_or_default()
 }
 
-fn notices(loaded: &Loaded, faults: Vec<SettingFault>) -> Vec<Notice> {
+fn notices(loaded: &Loaded, now: Timestamp, faults: Vec<SettingFault>) -> Vec<Notice> {
     let damaged =
         loaded.record.damaged.as_ref().map(|kept_as| Notice::StateDamaged { kept_as: PathBuf::from(kept_as) });
     let invalid = loaded.held_invalid.clone().map(|why| Notice::HeldInvalid { why });
     let read_only = loaded.read_only.clone().map(|why| Notice::StoreReadOnly { why });
     let not_believed = loaded.held.as_ref().is_some_and(|held| held.by_duration);
     let not_believed = not_believed.then_some(Notice::HostTimeNotBelieved);
+    let rearmed = loaded.rearmed_at.map(|_| Notice::Rearmed);
+    let shared = loaded.record.shared.as_ref().and_then(|shared| Some((shared.times(now)?, shared.last_at)));
+    let shared = shared.map(|(times, last_at)| Notice::IdentityShared { times, last_at });
     let faults = faults.into_iter().map(Notice::SettingIgnored);
-    [damaged, invalid, read_only, not_believed].into_iter().flatten().chain(faults).collect()
+    [damaged, invalid, read_only, not_believed, rearmed, shared].into_iter().flatten().chain(faults).collect()
 }

@@ -3,14 +3,17 @@
 use minicbor::bytes::ByteVec;
 
 use keymuster_core::bundle::Bundle;
+use keymuster_core::codes;
 use keymuster_core::request::Act;
 
 use crate::answer::{Held, HeldDocument};
 use crate::client::{Client, Loaded};
 use crate::error::Error;
 use crate::outcome;
+use crate::request::Open;
 use crate::route::{Outcome, Route};
 use crate::status::Status;
+use crate::store::contact_lock;
 
 impl Client {
     /// Asks for activation now: a host for a lease, or the authority for an activation by the installed MAK.
@@ -55,14 +58,7 @@ impl Client {
             return Err(Client::wrong_way("a request file is for a MAK, and none is installed that has not been used"));
         }
         self.check_way(Act::Mak)?;
-        let open = self.open_request(Act::Mak)?;
-        self.update(|record| {
-            if let Some(pending) = &mut record.pending {
-                pending.in_file = true;
-            }
-        })?;
-        let request = ByteVec::from(open.signed.bytes().to_vec());
-        Ok(Bundle { client_request: Some(request), ..Bundle::default() }.to_file())
+        self.to_file(Act::Mak)
     }
 
     /// Takes the publisher's answer to [`request_file`](Client::request_file).
@@ -71,9 +67,7 @@ impl Client {
         let from = "the file";
         let invalid = |why| Error::AnswerInvalid { from: from.into(), why };
         let bundle = Bundle::parse_file(file).map_err(invalid)?;
-        let loaded = self.current();
-        let is_in_file = loaded.record.pending.as_ref().is_some_and(|pending| pending.in_file);
-        let open = self.pending(&loaded).filter(|_| is_in_file).ok_or(Error::NoRequestWaits)?;
+        let open = self.open_in_file(Act::Mak)?;
         let accepted = self.accept(&bundle, &open).map_err(invalid)?;
         self.update(|record| outcome::keep(record, &accepted, &self.shared.settings.env))?;
         Ok(self.status())
@@ -82,6 +76,10 @@ impl Client {
     /// Asks; `stop` is looked at before every new connection.
     pub(crate) fn ask(&self, stop: &dyn Fn() -> bool) -> Result<Status, Error> {
         let _contact = self.shared.store.lock(&self.contact_lock())?;
+        if stop() {
+            return Ok(self.status());
+        }
+        self.compare_machine()?;
         if let Some(act) = self.act()? {
             self.attempt(act, stop)?;
         }
@@ -89,8 +87,27 @@ impl Client {
     }
 
     /// Held during an attempt, so that two processes do not ask at once for one edition.
-    fn contact_lock(&self) -> String {
-        format!("{}.lock", self.shared.product.edition().id)
+    pub(crate) fn contact_lock(&self) -> String {
+        contact_lock(self.shared.product.edition().id.as_str())
+    }
+
+    /// The request of this kind as a file, which gives it more time to be answered.
+    pub(crate) fn to_file(&self, act: Act) -> Result<Vec<u8>, Error> {
+        let open = self.open_request(act)?;
+        self.update(|record| {
+            if let Some(waiting) = record.waiting_mut(act) {
+                waiting.in_file = true;
+            }
+        })?;
+        let request = ByteVec::from(open.signed.bytes().to_vec());
+        Ok(Bundle { client_request: Some(request), ..Bundle::default() }.to_file())
+    }
+
+    /// The request of this kind that was written to a file and waits for its answer.
+    pub(crate) fn open_in_file(&self, act: Act) -> Result<Open, Error> {
+        let loaded = self.current();
+        let is_in_file = loaded.record.waiting(act).as_ref().is_some_and(|waiting| waiting.in_file);
+        self.pending(&loaded, act).filter(|_| is_in_file).ok_or(Error::NoRequestWaits)
     }
 
     /// What is to be asked for; nothing where a MAK has done its work.
@@ -102,10 +119,13 @@ impl Client {
         }
         let now = record.mark.mark().effective(self.shared.settings.env.reading()).now;
         let is_activation = |held: &Held| matches!(held.document, HeldDocument::Activation(_)) && held.is_valid(now);
-        match held.as_ref().is_some_and(is_activation) {
-            true => Ok(None),
-            false => Err(Error::KeyNeeded { last_five: mak.last_five.clone() }),
-        }
+        let is_moved = record.held.as_ref().is_some_and(|held| held.out_of_tolerance_since.is_some());
+        let why = match held.as_ref().is_some_and(is_activation) {
+            true if is_moved => &codes::OUT_OF_TOLERANCE,
+            true => return Ok(None),
+            false => &codes::EXPIRED,
+        };
+        Err(Error::KeyNeeded { last_five: mak.last_five.clone(), why })
     }
 
     /// Goes from host to host and writes down what came of it.
@@ -121,6 +141,7 @@ impl Client {
                 match &outcome {
                     Outcome::Accepted(accepted) => outcome::keep(record, accepted, env),
                     Outcome::Released => outcome::let_go(record),
+                    Outcome::TimeStated(_) => unreachable!("only a request for the time is answered so"),
                 }
                 if act != Act::Mak {
                     outcome::remember_host(record, &host);

@@ -1,7 +1,8 @@
-//! The only place of the client that reads clocks and draws random numbers.
+//! The only place of the client that reads clocks, draws random numbers and asks what machine this is.
 //!
 //! A product uses [`Env::system`]; a test makes an environment whose time stands still.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,9 @@ use keymuster_core::clock::Reading;
 use keymuster_core::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-/// Clocks and randomness; clones share them.
+use crate::machine::{self, RawFact};
+
+/// Clocks, randomness and the facts about the machine; clones share them.
 ///
 /// ```
 /// use keymuster_client::Env;
@@ -39,6 +42,7 @@ struct Fixed {
     boot_secs: u64,
     /// Position in the SplitMix64 sequence.
     random: u64,
+    facts: Vec<RawFact>,
 }
 
 impl Env {
@@ -49,7 +53,7 @@ impl Env {
 
     /// A clock that stands at `now` until it is moved, and numbers that follow from `seed`: for tests only.
     pub fn fixed(now: Timestamp, seed: u64) -> Env {
-        Env { source: Source::Fixed(Arc::new(Mutex::new(Fixed { wall: now, boot_secs: 0, random: seed }))) }
+        Env { source: Source::Fixed(Arc::new(Mutex::new(Fixed::new(now, seed)))) }
     }
 
     /// What the clocks say.
@@ -73,7 +77,7 @@ impl Env {
     /// # Panics
     /// On [`Env::system`]: nobody moves the machine's clock.
     pub fn advance(&self, secs: u64) {
-        let mut fixed = self.fixed_clock();
+        let mut fixed = self.fixed_world();
         fixed.wall = fixed.wall.plus(secs);
         fixed.boot_secs += secs;
     }
@@ -83,7 +87,24 @@ impl Env {
     /// # Panics
     /// On [`Env::system`]: nobody moves the machine's clock.
     pub fn set_wall(&self, wall: Timestamp) {
-        self.fixed_clock().wall = wall;
+        self.fixed_world().wall = wall;
+    }
+
+    /// Makes the machine of a fixed environment another: kinds of facts (`docs/spec/client-state.md`, 12) and values.
+    ///
+    /// # Panics
+    /// On [`Env::system`]: nobody changes the machine itself.
+    pub fn set_facts(&self, facts: &[(u8, &str)]) {
+        let fact = |(kind, value): &(u8, &str)| RawFact { kind: *kind, value: value.as_bytes().to_vec() };
+        self.fixed_world().facts = facts.iter().map(fact).collect();
+    }
+
+    /// What tells this machine from others.
+    pub(crate) fn facts(&self) -> Vec<RawFact> {
+        match &self.source {
+            Source::System { .. } => machine::read(Path::new("/")),
+            Source::Fixed(fixed) => lock(fixed).facts.clone(),
+        }
     }
 
     /// `N` random bytes.
@@ -104,11 +125,17 @@ impl Env {
         max.checked_add(1).map_or(drawn, |bound| drawn % bound)
     }
 
-    fn fixed_clock(&self) -> MutexGuard<'_, Fixed> {
+    fn fixed_world(&self) -> MutexGuard<'_, Fixed> {
         match &self.source {
-            Source::System { .. } => unreachable!("the machine's clock cannot be set"),
+            Source::System { .. } => unreachable!("the machine itself cannot be set"),
             Source::Fixed(fixed) => lock(fixed),
         }
+    }
+}
+
+impl Fixed {
+    fn new(wall: Timestamp, seed: u64) -> Fixed {
+        Fixed { wall, boot_secs: 0, random: seed, facts: Vec::new() }
     }
 }
 

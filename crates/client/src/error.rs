@@ -12,6 +12,7 @@ use keymuster_core::id::Slug;
 use keymuster_core::invalid::Invalid;
 use keymuster_core::key::KeyError;
 use keymuster_core::refusal::{Member, Refusal};
+use keymuster_core::time::Timestamp;
 use keymuster_core::trust::NotATrustFile;
 
 use crate::settings::{SettingFault, SettingSource, Ways};
@@ -71,10 +72,13 @@ pub enum Error {
     Key(KeyError),
     /// The product key is well formed and does not belong here, or there is no key for what was asked.
     KeyRefused(Refusal),
-    /// The activation by a MAK has ended, and the whole key is not kept once it has been used. The person enters it again.
+    /// The activation by a MAK has ended or was made for another machine, and the whole key is not kept once it has been
+    /// used. The person enters it again.
     KeyNeeded {
         /// The last five symbols of the key that was used.
         last_five: String,
+        /// What has become of the activation.
+        why: &'static Code,
     },
     /// A host or the authority said no, by its rules. Its code says why; ask again later.
     Refused(Box<Refused>),
@@ -142,6 +146,21 @@ pub enum Error {
     },
     /// No request waits for this answer: it was answered before, or it is older than 30 days. Make a new request file.
     NoRequestWaits,
+    /// The machine's clock is not what the publisher's authority says. The administrator sets the clock and takes the
+    /// answer again, or asks again.
+    ClockWrong {
+        /// What this machine's clock says.
+        clock: Timestamp,
+        /// What the authority says.
+        stated: Timestamp,
+        /// Where that came from: the authority's address, or a file.
+        by: String,
+    },
+    /// The installation has been re-armed as often as the publisher allows. Activate it instead.
+    RearmsExhausted {
+        /// How often the publisher allows it.
+        rearms_max: u8,
+    },
     /// There is no lease that could be released.
     NothingToRelease,
     /// The store cannot be read or written, so nothing was sent. Whoever installed the product gives it a directory that it
@@ -220,7 +239,7 @@ impl Error {
             Error::NameNotResolved { .. } => &codes::NAME_NOT_RESOLVED,
             Error::Key(error) => key_code(error),
             Error::KeyRefused(refusal) => refusal.code(),
-            Error::KeyNeeded { .. } => &codes::EXPIRED,
+            Error::KeyNeeded { why, .. } => why,
             Error::Refused(refused) => refused.code(),
             Error::HostNotFound { .. } => &codes::HOST_NOT_FOUND,
             Error::AuthorityUnknown | Error::AuthorityUnreachable { .. } => &codes::AUTHORITY_UNREACHABLE,
@@ -232,6 +251,8 @@ impl Error {
             Error::AnswerInvalid { .. } => &codes::ANSWER_INVALID,
             Error::SecretOverPlainHttp { .. } => &codes::SECRET_OVER_PLAIN_HTTP,
             Error::NoRequestWaits => &codes::ANSWER_TO_ANOTHER_REQUEST,
+            Error::ClockWrong { .. } => &codes::CLOCK_SUSPECT,
+            Error::RearmsExhausted { .. } => &codes::REARMS_EXHAUSTED,
             Error::NothingToRelease => &codes::LEASE_UNKNOWN,
             Error::StateUnwritable { .. } => &codes::STATE_UNWRITABLE,
         }
@@ -270,8 +291,11 @@ impl fmt::Display for Error {
             }
             Error::Key(error) => error.fmt(f),
             Error::KeyRefused(refusal) => refusal.fmt(f),
-            Error::KeyNeeded { last_five } => {
-                write!(f, "the activation by the key that ends in {last_five} has ended; enter the whole key again")
+            Error::KeyNeeded { last_five, .. } => {
+                write!(
+                    f,
+                    "the activation by the key that ends in {last_five} does not count any more; enter the whole key again"
+                )
             }
             Error::Refused(refused) => refused.fmt(f),
             Error::HostNotFound { domains } if domains.is_empty() => {
@@ -297,6 +321,15 @@ impl fmt::Display for Error {
                 write!(f, "the authority at {authority} did not answer: {why}")
             }
             Error::NoRequestWaits => f.write_str("no request of this client waits for an answer"),
+            Error::ClockWrong { clock, stated, by } => {
+                write!(
+                    f,
+                    "this machine's clock says {clock}, and {by} says {stated}: set the clock first, then try again"
+                )
+            }
+            Error::RearmsExhausted { rearms_max } => {
+                write!(f, "the installation was re-armed {rearms_max} times, and its publisher allows no more")
+            }
             Error::NothingToRelease => f.write_str("no lease is held that could be released"),
             Error::StateUnwritable { path, why } => write!(f, "cannot use {}: {why}", path.display()),
         }

@@ -89,8 +89,8 @@ fn run(client: &Client, signal: &Signal) {
     let mut settings = client.shared.settings_file.content();
     begin_anew(client);
     let loaded = client.current();
-    let mut at_once = !loaded.is_valid(loaded.now(env));
-    let mut earliest = loaded.now(env).plus(start_delay(&loaded, env));
+    let mut at_once = !loaded.is_in_order(env);
+    let mut wait = Wait { from: loaded.now(env), secs: start_delay(&loaded, env) };
     while !signal.is_stopped() {
         let loaded = client.current();
         let now = loaded.now(env);
@@ -98,22 +98,41 @@ fn run(client: &Client, signal: &Signal) {
         // What an administrator has just set may be what was missing.
         at_once |= latest != settings && !loaded.is_valid(now);
         settings = latest;
-        let due = due(&loaded, now).map(|due| if at_once { now } else { due.max(earliest) });
+        let earliest = wait.until(now);
+        let due = match loaded.captured_until() {
+            Some(until) => Some(until),
+            None => due(&loaded, now).map(|due| if at_once { now } else { due.max(earliest) }),
+        };
         if due.is_some_and(|due| due <= now) {
             if !signal.begin_asking() {
                 return;
             }
-            let result = client.ask(&|| signal.is_stopped());
+            // It may be re-armed while the attempt still waits for its turn.
+            let result = client.ask(&|| signal.is_stopped() || client.current().is_being_captured(env));
             signal.end_asking();
             at_once = false;
             // When to ask next stands in the state, unless the state could not be written.
             let is_unwritable = matches!(result, Err(Error::StateUnwritable { .. }));
-            earliest = now.plus(if is_unwritable { client.retry().default_secs } else { 1 });
+            wait = Wait { from: now, secs: if is_unwritable { client.retry().default_secs } else { 1 } };
         } else {
             keep_mark(client, &loaded, now);
             let secs = due.map_or(SLEEP_SECS_MAX, |due| due.secs_since(now).min(SLEEP_SECS_MAX));
             signal.sleep(Duration::from_secs(secs));
         }
+    }
+}
+
+/// How long nothing is asked.
+struct Wait {
+    from: Timestamp,
+    secs: u64,
+}
+
+impl Wait {
+    /// Its end. It begins again where the time was reset to before it began.
+    fn until(&mut self, now: Timestamp) -> Timestamp {
+        self.from = self.from.min(now);
+        self.from.plus(self.secs)
     }
 }
 
@@ -142,7 +161,8 @@ fn start_delay(loaded: &Loaded, env: &Env) -> u64 {
 
 /// Writes the mark where the one on disk is old; a store that cannot be written goes without.
 fn keep_mark(client: &Client, loaded: &Loaded, now: Timestamp) {
-    if now.secs_since(loaded.record.mark.mark().at) >= MARK_SECS {
+    let is_old = now.secs_since(loaded.record.mark.mark().at) >= MARK_SECS;
+    if is_old && loaded.rearmed_at.is_none() {
         let _ = client.update(|_| ());
     }
 }

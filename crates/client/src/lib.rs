@@ -25,6 +25,7 @@
 
 // What a product and a machine say.
 mod env;
+mod machine;
 mod product;
 mod settings;
 
@@ -34,8 +35,11 @@ mod client;
 mod contact;
 mod keep_alive;
 mod opening;
+mod rearm;
+mod reminder;
 mod removal;
 mod status;
+mod time_reset;
 
 // One attempt: request, hosts in turn, answer, outcome.
 mod answer;
@@ -43,6 +47,7 @@ mod discovery;
 mod outcome;
 mod request;
 mod route;
+mod tolerance;
 mod transport;
 
 // What is kept.
@@ -60,11 +65,12 @@ pub use keymuster_core::codes::Code;
 pub use keymuster_core::state::State;
 pub use keymuster_core::time::Timestamp;
 pub use product::Product;
+pub use reminder::Reminder;
 pub use settings::{
     EffectiveSetting, Environment, HOST_PORT, HostAddress, Setting, SettingFault, SettingScope, SettingSource,
     SettingValue, Settings, SettingsFile, Timeouts, Ways,
 };
-pub use status::{HeldLease, KnownHost, LastRefusal, Notice, Status, Tried, Way};
+pub use status::{HeldLease, HelpUrl, KnownHost, LastRefusal, Notice, Status, Tried, Way};
 
 /// The parsers of bytes from outside that are no part of the library's face, for the fuzz targets alone.
 #[cfg(fuzzing)]

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use minicbor::Decode;
 
 use keymuster_core::clock::Mark;
-use keymuster_core::id::ClientId;
 use keymuster_core::time::Timestamp;
 
 use crate::client::{Loaded, WRITE_LOCK};
 use crate::error::Error;
 use crate::product::Product;
-use crate::record::{Identity, MarkRecord, Record};
+use crate::record::{Identity, IdentityRecord, MarkRecord, Record};
 use crate::settings::Settings;
 use crate::store::{Found, IDENTITY, PACK, Store, TRUST, state_name};
 
@@ -25,42 +24,70 @@ pub(crate) struct Opening<'a> {
 impl Opening<'_> {
     /// Reads what is held, or as much as can be had of a store that cannot be written.
     pub fn load(&self) -> Result<Loaded, Error> {
-        match self.register() {
+        let begun = self.store.create().and_then(|()| {
+            let _write = self.store.lock(WRITE_LOCK)?;
+            self.begin()
+        });
+        match begun {
             Err(why @ Error::StateUnwritable { .. }) => self.read_only(why),
             result => result,
         }
     }
 
-    /// Reads identity and state, makes what is missing, puts aside what is damaged, and notes the first use.
-    fn register(&self) -> Result<Loaded, Error> {
-        self.store.create()?;
-        let _write = self.store.lock(WRITE_LOCK)?;
-        let reading = self.settings.env.reading();
-        let (identity, damaged_identity) = self.own(IDENTITY, reading.wall)?;
-        let identity = match identity {
+    /// The same for somebody who looks: an installation that was re-armed stays so.
+    pub fn look(&self) -> Result<Loaded, Error> {
+        match self.read() {
+            Ok(Some(loaded)) if loaded.rearmed_at.is_some() => Ok(loaded),
+            _ => self.load(),
+        }
+    }
+
+    /// Reads identity and state, makes what is missing, puts aside what is damaged, notes the first use, and compares the
+    /// machine with what is held. Whoever calls it holds the lock.
+    pub fn begin(&self) -> Result<Loaded, Error> {
+        let env = &self.settings.env;
+        let reading = env.reading();
+        let (found, damaged_identity) = self.own::<IdentityRecord>(IDENTITY, reading.wall)?;
+        let rearms = found.as_ref().map_or(0, IdentityRecord::rearms);
+        let identity = match found.and_then(|found| found.identity()) {
             Some(identity) => identity,
-            None => self.new_identity()?,
+            None => self.new_identity(rearms)?,
         };
-        let state_name = state_name(&self.product.edition().id);
+        let state_name = state_name(self.product.edition().id.as_str());
         let (record, damaged_state) = self.own::<Record>(&state_name, reading.wall)?;
-        let mut record = record.unwrap_or_else(|| Record::new(reading.wall, Mark::first(reading)));
-        record.mark = MarkRecord::of(&record.mark.mark().raised(reading));
+        let mut record = record.unwrap_or_else(|| Record::new(Mark::first(reading)));
+        let mark = record.mark.mark().raised(reading);
+        record.mark = MarkRecord::of(&mark);
+        record.first_use.get_or_insert(mark.at);
+        record.salt.get_or_insert_with(|| env.random());
         if let Some(aside) = damaged_state.or(damaged_identity) {
             record.damaged = Some(aside.display().to_string());
         }
-        self.store.write_record(&state_name, &record)?;
+        let mut loaded = Loaded::new(identity, rearms, record, self.product);
+        loaded.note_machine(env);
+        self.store.write_record(&state_name, &loaded.record)?;
         self.keep_copies()?;
-        Ok(Loaded::new(identity, record, self.product, self.store))
+        loaded.stamp(self.store, &state_name);
+        Ok(loaded)
     }
 
     /// What a store that cannot be written still says; `why` it cannot is the error where it says too little.
     fn read_only(&self, why: Error) -> Result<Loaded, Error> {
-        let state_name = state_name(&self.product.edition().id);
-        let (identity, record) = (self.store.read_record(IDENTITY), self.store.read_record(&state_name));
-        let (Ok(Found::Record(identity)), Ok(Found::Record(record))) = (identity, record) else { return Err(why) };
-        let mut loaded = Loaded::new(identity, record, self.product, self.store);
+        let found = self.read().ok().flatten();
+        let Some(mut loaded) = found.filter(|loaded| loaded.rearmed_at.is_none()) else { return Err(why) };
+        loaded.note_machine(&self.settings.env);
         loaded.read_only = Some(why.to_string());
         Ok(loaded)
+    }
+
+    /// Identity and state as they are; `None` where one of them is missing or damaged.
+    fn read(&self) -> Result<Option<Loaded>, Error> {
+        let state_name = state_name(self.product.edition().id.as_str());
+        let (identity, record) = (self.store.read_record(IDENTITY)?, self.store.read_record(&state_name)?);
+        let (Found::Record(identity), Found::Record(record)) = (identity, record) else { return Ok(None) };
+        let mut loaded = Loaded::of(&identity, record, self.product, &self.settings.env);
+        loaded.stamp(self.store, &state_name);
+        Ok(Some(loaded))
     }
 
     /// A record of ours, and where a damaged one was put.
@@ -76,10 +103,9 @@ impl Opening<'_> {
         })
     }
 
-    fn new_identity(&self) -> Result<Identity, Error> {
-        let env = &self.settings.env;
-        let identity = Identity { client: ClientId::from_bytes(env.random()), seed: env.random() };
-        self.store.write_record(IDENTITY, &identity)?;
+    fn new_identity(&self, rearms: u32) -> Result<Identity, Error> {
+        let identity = Identity::random(&self.settings.env);
+        self.store.write_record(IDENTITY, &IdentityRecord::of(&identity, rearms))?;
         Ok(identity)
     }
 

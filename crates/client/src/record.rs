@@ -8,21 +8,59 @@ use minicbor::{Decode, Encode};
 use keymuster_core::clock::{Jump, Mark};
 use keymuster_core::document::Signed;
 use keymuster_core::id::ClientId;
-use keymuster_core::request::ClientRequest;
+use keymuster_core::request::{Act, ClientRequest, Fact};
 use keymuster_core::signature::{PublicKey, SecretKey};
-use keymuster_core::time::Timestamp;
+use keymuster_core::time::{DAY, Timestamp};
+
+use crate::env::Env;
+use crate::machine::Salt;
+
+/// `identity`: who this client is for one publisher, unless it was re-armed and has not begun anew.
+#[derive(Clone, Default, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct IdentityRecord {
+    #[n(1)]
+    client: Option<ClientId>,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    seed: Option<[u8; 32]>,
+    #[n(3)]
+    rearms: Option<u32>,
+}
+
+impl IdentityRecord {
+    pub fn of(identity: &Identity, rearms: u32) -> IdentityRecord {
+        let Identity { client, seed } = identity;
+        IdentityRecord { client: Some(*client), seed: Some(*seed), ..IdentityRecord::rearmed(rearms) }
+    }
+
+    /// Nobody's any more, or not yet.
+    pub fn rearmed(rearms: u32) -> IdentityRecord {
+        IdentityRecord { client: None, seed: None, rearms: Some(rearms).filter(|rearms| *rearms > 0) }
+    }
+
+    pub fn identity(&self) -> Option<Identity> {
+        let (client, seed) = self.client.zip(self.seed)?;
+        Some(Identity { client, seed })
+    }
+
+    /// How often the installation was re-armed.
+    pub fn rearms(&self) -> u32 {
+        self.rearms.unwrap_or_default()
+    }
+}
 
 /// Who this client is for one publisher.
-#[derive(Clone, Encode, Decode)]
-#[cbor(map)]
+#[derive(Clone)]
 pub(crate) struct Identity {
-    #[n(1)]
     pub client: ClientId,
-    #[cbor(n(2), with = "minicbor::bytes")]
     pub seed: [u8; 32],
 }
 
 impl Identity {
+    pub fn random(env: &Env) -> Identity {
+        Identity { client: ClientId::from_bytes(env.random()), seed: env.random() }
+    }
+
     pub fn secret(&self) -> SecretKey {
         SecretKey::from_seed(&self.seed)
     }
@@ -36,8 +74,9 @@ impl Identity {
 #[derive(Clone, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Record {
+    /// `None` after re-arming, until a product starts.
     #[n(1)]
-    pub first_use: Timestamp,
+    pub first_use: Option<Timestamp>,
     #[n(2)]
     pub mark: MarkRecord,
     /// Of the last request.
@@ -74,12 +113,25 @@ pub(crate) struct Record {
     /// Where a damaged state was put aside, until the next answer.
     #[n(15)]
     pub damaged: Option<String>,
+    /// Of the fingerprint.
+    #[cbor(n(16), with = "minicbor::bytes")]
+    pub salt: Option<Salt>,
+    /// The request for a time reset that waits.
+    #[n(17)]
+    pub time_request: Option<Pending>,
+    /// Signs that somebody else uses the client id.
+    #[n(18)]
+    pub shared: Option<SharedRecord>,
+    /// When the user was told last how the product stands.
+    #[n(19)]
+    pub reminded_at: Option<Timestamp>,
 }
 
 impl Record {
-    pub fn new(first_use: Timestamp, mark: Mark) -> Record {
+    /// That of an edition which was never used.
+    pub fn new(mark: Mark) -> Record {
         Record {
-            first_use,
+            first_use: None,
             mark: MarkRecord::of(&mark),
             counter: 0,
             mak: None,
@@ -94,7 +146,36 @@ impl Record {
             failures: 0,
             released: false,
             damaged: None,
+            salt: None,
+            time_request: None,
+            shared: None,
+            reminded_at: None,
         }
+    }
+
+    /// The request that waits where one of this kind does: one for the time does not replace the other.
+    pub fn waiting(&self, act: Act) -> &Option<Pending> {
+        if act == Act::ResetTime { &self.time_request } else { &self.pending }
+    }
+
+    /// The same, to be changed.
+    pub fn waiting_mut(&mut self, act: Act) -> &mut Option<Pending> {
+        if act == Act::ResetTime { &mut self.time_request } else { &mut self.pending }
+    }
+
+    /// No time but the mark stays later than `now`.
+    pub fn cut_times(&mut self, now: Timestamp) {
+        let cut = |time: &mut Timestamp| *time = now.min(*time);
+        let times = [&mut self.first_use, &mut self.last_contact, &mut self.next_attempt, &mut self.reminded_at];
+        times.into_iter().flatten().for_each(cut);
+        [&mut self.pending, &mut self.time_request].into_iter().flatten().for_each(|request| cut(&mut request.made_at));
+        if let Some(held) = &mut self.held {
+            cut(&mut held.received_at);
+            held.out_of_tolerance_since.iter_mut().for_each(cut);
+        }
+        self.host.iter_mut().for_each(|host| cut(&mut host.at));
+        self.last_refusal.iter_mut().for_each(|refusal| cut(&mut refusal.at));
+        self.shared.iter_mut().for_each(|shared| cut(&mut shared.last_at));
     }
 }
 
@@ -172,6 +253,38 @@ pub(crate) struct HeldRecord {
     /// Its times count from `received_at` on, because the sender's clock was not believed.
     #[n(3)]
     pub by_duration: bool,
+    /// The facts about the machine that the request carried.
+    #[n(4)]
+    pub facts: Option<Vec<Fact>>,
+    /// Since when the machine is another than they say.
+    #[n(5)]
+    pub out_of_tolerance_since: Option<Timestamp>,
+}
+
+/// Signs that somebody else uses the client id; old ones count for nothing.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct SharedRecord {
+    #[n(1)]
+    times: u32,
+    #[n(2)]
+    pub last_at: Timestamp,
+}
+
+/// How long a sign counts, in seconds.
+const SIGN_SECS: u64 = 30 * DAY;
+
+impl SharedRecord {
+    /// How many signs there have been, as long as the last one is no older than [`SIGN_SECS`].
+    pub fn times(&self, now: Timestamp) -> Option<u32> {
+        (now.secs_since(self.last_at) < SIGN_SECS).then_some(self.times)
+    }
+
+    /// One sign more.
+    pub fn and_one(before: Option<&SharedRecord>, now: Timestamp) -> SharedRecord {
+        let times = before.and_then(|before| before.times(now)).unwrap_or_default();
+        SharedRecord { times: times.saturating_add(1), last_at: now }
+    }
 }
 
 #[derive(Clone, Encode, Decode)]

@@ -14,7 +14,7 @@ use keymuster_core::time::{DAY, Timestamp};
 use crate::answer::{Accepted, Held};
 use crate::client::{Client, Loaded, Shared};
 use crate::error::Error;
-use crate::record::Pending;
+use crate::record::{Pending, SharedRecord};
 
 /// How long a request that went out is repeated, in seconds; hosts remember it for as long.
 const PENDING_SECS: u64 = DAY;
@@ -33,8 +33,12 @@ pub(crate) struct Open {
 impl Client {
     /// The request that waits, if it is for this act; or a new one, which is on disk when this returns.
     pub(crate) fn open_request(&self, act: Act) -> Result<Open, Error> {
+        if self.current().rearmed_at.is_some() {
+            // Whoever asks is in use, and so begins anew.
+            self.update(|_| ())?;
+        }
         let loaded = self.current();
-        if let Some(open) = self.pending(&loaded).filter(|open| open.signed.act == act) {
+        if let Some(open) = self.pending(&loaded, act) {
             return Ok(open);
         }
         let Loaded { identity, held, .. } = &loaded;
@@ -69,7 +73,7 @@ impl Client {
                 name,
                 system: system.parse::<Label>().ok(),
                 boot: reading.boot,
-                fingerprint: None,
+                fingerprint: self.facts_sent(record, act),
                 replaces: None,
                 standing: Some(standing),
                 extensions: None,
@@ -77,20 +81,20 @@ impl Client {
             let signed = Signed::sign(request, &identity.secret());
             let signed = signed.expect("a request of this program keeps the rules of its own documents");
             let request = ByteVec::from(signed.bytes().to_vec());
-            record.pending = Some(Pending { request, made_at, in_file: false });
+            *record.waiting_mut(act) = Some(Pending { request, made_at, in_file: false });
             Open { signed, made_at }
         })?;
         Ok(made)
     }
 
-    /// The request that waits for an answer, while it may still get one.
-    pub(crate) fn pending(&self, loaded: &Loaded) -> Option<Open> {
+    /// The request for this act that waits for an answer, while it may still get one.
+    pub(crate) fn pending(&self, loaded: &Loaded, act: Act) -> Option<Open> {
         let Loaded { record, reader, .. } = loaded;
-        let pending = record.pending.as_ref()?;
+        let pending = record.waiting(act).as_ref()?;
         let now = record.mark.mark().effective(self.shared.settings.env.reading()).now;
         let secs_max = if pending.in_file { PENDING_FILE_SECS } else { PENDING_SECS };
         let signed = pending.signed()?;
-        let is_ours = signed.client == reader.client && signed.client_key == reader.key;
+        let is_ours = signed.act == act && signed.client == reader.client && signed.client_key == reader.key;
         (is_ours && now.secs_since(pending.made_at) <= secs_max).then_some(Open { signed, made_at: pending.made_at })
     }
 
@@ -100,12 +104,19 @@ impl Client {
 
     /// A new request in place of one that a host called replayed, numbered above what the host has seen; none where the
     /// host's claim is absurd.
-    pub(crate) fn renumbered(&self, act: Act, seen: u64) -> Result<Option<Open>, Error> {
+    ///
+    /// Its number was drawn for it and stored before it was sent; so if the host has seen that number, somebody else has
+    /// used it, unless the state itself is new and has lost its number.
+    pub(crate) fn renumbered(&self, open: &Open, seen: u64) -> Result<Option<Open>, Error> {
+        let act = open.signed.act;
         let is_believed = self.update(|record| {
             let is_believed = seen.saturating_sub(record.counter) <= COUNTER_JUMP_MAX;
+            if is_believed && seen >= open.signed.counter && record.last_contact.is_some() {
+                record.shared = Some(SharedRecord::and_one(record.shared.as_ref(), record.mark.mark().at));
+            }
             if is_believed {
                 record.counter = record.counter.max(seen);
-                record.pending = None;
+                *record.waiting_mut(act) = None;
             }
             is_believed
         })?;

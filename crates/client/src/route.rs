@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use keymuster_core::bundle::Bundle;
 use keymuster_core::codes::{self, Code};
 use keymuster_core::request::Act;
+use keymuster_core::time::Timestamp;
 
 use crate::answer::Accepted;
 use crate::client::Client;
@@ -19,6 +20,7 @@ use crate::transport::{Reply, post};
 pub(crate) enum Outcome {
     Accepted(Box<Accepted>),
     Released,
+    TimeStated(Timestamp),
 }
 
 /// One way from host to host.
@@ -59,11 +61,11 @@ impl<'a> Route<'a> {
     pub fn run(&mut self, mut open: Open) -> Result<(Outcome, Candidate), Error> {
         let record = self.client.current().record;
         let (mut tried, mut errors, mut domains) = (Vec::new(), Vec::new(), Vec::new());
-        let mut queue = match self.act {
-            Act::Mak => vec![self.authority()?],
-            _ => self.finder.at_hand(record.host.as_ref(), open.made_at),
+        let mut queue = match self.is_for_authority() {
+            true => vec![self.authority()?],
+            false => self.finder.at_hand(record.host.as_ref(), open.made_at),
         };
-        for is_last in [self.act == Act::Mak, true] {
+        for is_last in [self.is_for_authority(), true] {
             for candidate in queue {
                 if tried.contains(&candidate.address) || tried.len() == TARGETS_MAX || (self.stop)() {
                     continue;
@@ -86,10 +88,8 @@ impl<'a> Route<'a> {
 
     /// Asks one host, and notes what came of it.
     fn ask(&mut self, candidate: &Candidate, open: &mut Open) -> Result<Outcome, Error> {
-        let result = self.ask_any(candidate, open).map_err(|error| match self.act {
-            Act::Mak => of_authority(error),
-            _ => error,
-        });
+        let result = self.ask_any(candidate, open);
+        let result = if self.is_for_authority() { result.map_err(of_authority) } else { result };
         let outcome = match &result {
             Ok(_) => "answered".into(),
             Err(error) => format!("{error} ({})", error.code()),
@@ -121,11 +121,15 @@ impl<'a> Route<'a> {
                 let accepted = accepted.map_err(|why| Error::AnswerInvalid { from: host, why })?;
                 Ok(Outcome::Accepted(Box::new(accepted)))
             }
+            (Ok(Reply::Bundle(bytes)), Act::ResetTime) => {
+                let stated = Bundle::parse(&bytes).and_then(|bundle| self.client.time_stated(&bundle, open));
+                Ok(Outcome::TimeStated(stated.map_err(|why| Error::AnswerInvalid { from: host, why })?))
+            }
             (Ok(_), _) => Err(Error::NotAKeymusterHost { host, found: "an answer to something else".into() }),
             (Err(Error::Refused(refused)), _) if refused.is(&codes::REQUEST_REPLAYED) && !self.renumbered => {
                 self.renumbered = true;
                 let seen = refused.number("seen").unwrap_or(u64::MAX);
-                match self.client.renumbered(self.act, seen)? {
+                match self.client.renumbered(open, seen)? {
                     Some(anew) => {
                         *open = anew;
                         self.ask_at(address, candidate, open)
@@ -149,10 +153,15 @@ impl<'a> Route<'a> {
         Ok(addresses)
     }
 
+    /// Whether the publisher's authority is asked, and no host.
+    fn is_for_authority(&self) -> bool {
+        matches!(self.act, Act::Mak | Act::ResetTime)
+    }
+
     fn authority(&self) -> Result<Candidate, Error> {
         let trusted = self.client.product().trust().authority.as_ref();
         let url = self.client.shared.settings.authority.as_ref().or(trusted).ok_or(Error::AuthorityUnknown)?;
-        if url.starts_with("https://") {
+        if self.act == Act::Mak && url.starts_with("https://") {
             return Err(Error::SecretOverPlainHttp { authority: url.clone() });
         }
         let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));

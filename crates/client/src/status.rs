@@ -10,7 +10,8 @@ use keymuster_core::lease::LeaseKind;
 use keymuster_core::state::State;
 use keymuster_core::time::Timestamp;
 
-use crate::settings::SettingFault;
+use crate::reminder::Reminder;
+use crate::settings::{SettingFault, SettingSource};
 
 /// How a client stands at one moment; made from what it holds, without any traffic.
 #[derive(Clone, Debug)]
@@ -24,8 +25,10 @@ pub struct Status {
     pub edition: Slug,
     /// The edition's name for people.
     pub edition_name: Label,
-    /// This client's id, by which hosts know it.
-    pub client: ClientId,
+    /// This client's id, by which hosts know it; `None` after re-arming, until a product starts.
+    pub client: Option<ClientId>,
+    /// How often the installation may still be re-armed.
+    pub rearms_left: u32,
     /// Who is asked for activation.
     pub way: Way,
     /// What the client takes the time to be.
@@ -49,9 +52,28 @@ pub struct Status {
     /// What somebody should know.
     pub notices: Vec<Notice>,
     /// Where users find help: the customer's page, or else the publisher's.
-    pub help_url: Option<Label>,
+    pub help_url: Option<HelpUrl>,
+    /// What the user should be told now or later; `None` while all is well.
+    pub reminder: Option<Reminder>,
     /// The file in which all this is kept.
     pub store: PathBuf,
+}
+
+/// A page that helps users, and who says so; never somebody who only refuses, since refusals are not signed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct HelpUrl {
+    /// Its address.
+    pub url: Label,
+    /// Who says so: the machine's settings, the host by its lease, or the publisher.
+    pub source: SettingSource,
+}
+
+/// The address.
+impl fmt::Display for HelpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.url.as_str())
+    }
 }
 
 /// Who is asked for activation; the kind of the installed key decides.
@@ -144,6 +166,15 @@ pub enum Notice {
     /// The clocks of client and host contradict each other; the lease holds as long as it was granted for, from when it
     /// came.
     HostTimeNotBelieved,
+    /// The installation was re-armed, and begins anew when a product starts.
+    Rearmed,
+    /// Somebody else asks with this client's id.
+    IdentityShared {
+        /// How often that was noticed, until there was no sign for 30 days.
+        times: u32,
+        /// When it was noticed last.
+        last_at: Timestamp,
+    },
     /// An entry of the settings file does not count, or the whole file.
     SettingIgnored(SettingFault),
 }
@@ -155,7 +186,8 @@ impl Notice {
             Notice::StateDamaged { .. } => Some(&codes::STATE_DAMAGED),
             Notice::HeldInvalid { why } => Some(why.code()),
             Notice::StoreReadOnly { .. } => Some(&codes::STATE_UNWRITABLE),
-            Notice::HostTimeNotBelieved => None,
+            Notice::HostTimeNotBelieved | Notice::Rearmed => None,
+            Notice::IdentityShared { .. } => Some(&codes::IDENTITY_SHARED),
             Notice::SettingIgnored(fault) => Some(fault.code()),
         }
     }
@@ -173,6 +205,17 @@ impl fmt::Display for Notice {
             Notice::HostTimeNotBelieved => {
                 f.write_str("the host's clock contradicts this machine's; the lease counts from when it came")
             }
+            Notice::Rearmed => f.write_str("the installation was re-armed; it begins anew when a product starts"),
+            Notice::IdentityShared { times: 1, last_at } => write!(
+                f,
+                "a host had seen a request of this client at {last_at} that is not known here: the state was restored \
+                 from an older copy, which needs nothing, or the installation was copied"
+            ),
+            Notice::IdentityShared { times, last_at } => write!(
+                f,
+                "a host had seen requests of this client {times} times, at last at {last_at}, that were not made here: \
+                 the installation was copied"
+            ),
             Notice::SettingIgnored(fault) => write!(f, "a setting does not count: {fault}"),
         }?;
         self.code().map_or(Ok(()), |code| write!(f, " ({code})"))

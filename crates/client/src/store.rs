@@ -27,6 +27,8 @@ pub(crate) const TRUST: &str = "publisher.trust";
 pub(crate) const PACK: &str = "publisher.pack";
 pub(crate) const IDENTITY: &str = "identity";
 const STATE_SUFFIX: &str = ".state";
+/// Between the name of a damaged file and the time at which it was put aside.
+const DAMAGED: &str = ".damaged-";
 
 /// One directory of a store.
 #[derive(Clone, Debug)]
@@ -70,24 +72,41 @@ impl Store {
         self.directory.join(name)
     }
 
+    /// Removes what was put aside as damaged.
+    pub(crate) fn remove_damaged(&self) -> Result<(), Error> {
+        let remove = || -> io::Result<()> {
+            for entry in fs::read_dir(&self.directory)? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().contains(DAMAGED) {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+            Ok(())
+        };
+        remove().map_err(|why| self.unusable("", why))
+    }
+
     /// The products whose states are here, by the copies of trust and pack beside them.
     ///
     /// A state that the pack does not explain is passed over: it belongs to a product that was removed or replaced.
     pub(crate) fn products(&self) -> Result<Vec<Product>, Error> {
         let Some((trust, pack)) = self.read(TRUST)?.zip(self.read(PACK)?) else { return Ok(Vec::new()) };
         let trust = String::from_utf8_lossy(&trust);
-        let mut editions = self.editions().map_err(|why| self.unusable("", why))?;
-        editions.sort();
-        Ok(editions.iter().filter_map(|edition| Product::new(&trust, &pack, edition).ok()).collect())
+        Ok(self.editions()?.iter().filter_map(|edition| Product::new(&trust, &pack, edition).ok()).collect())
     }
 
-    fn editions(&self) -> io::Result<Vec<String>> {
-        let mut editions = Vec::new();
-        for entry in fs::read_dir(&self.directory)? {
-            let name = entry?.file_name();
-            editions.extend(name.to_str().and_then(|name| name.strip_suffix(STATE_SUFFIX)).map(str::to_owned));
-        }
-        Ok(editions)
+    /// The editions that have a state here, in the order of their names, known to a pack or not.
+    pub(crate) fn editions(&self) -> Result<Vec<String>, Error> {
+        let read = || -> io::Result<Vec<String>> {
+            let mut editions = Vec::new();
+            for entry in fs::read_dir(&self.directory)? {
+                let name = entry?.file_name();
+                editions.extend(name.to_str().and_then(|name| name.strip_suffix(STATE_SUFFIX)).map(str::to_owned));
+            }
+            editions.sort();
+            Ok(editions)
+        };
+        read().map_err(|why| self.unusable("", why))
     }
 
     /// Makes the directory, for the owner alone.
@@ -162,7 +181,7 @@ impl Store {
 
     /// Renames a damaged file so that it does not stand in the way, and says what it is called then.
     pub(crate) fn put_aside(&self, name: &str, now: Timestamp) -> Result<PathBuf, Error> {
-        let aside = self.path(&format!("{name}.damaged-{}", now.as_secs()));
+        let aside = self.path(&format!("{name}{DAMAGED}{}", now.as_secs()));
         fs::rename(self.path(name), &aside).map_err(|why| self.unusable(name, why))?;
         Ok(aside)
     }
@@ -172,8 +191,13 @@ impl Store {
     }
 }
 
-pub(crate) fn state_name(edition: &Slug) -> String {
+pub(crate) fn state_name(edition: &str) -> String {
     format!("{edition}{STATE_SUFFIX}")
+}
+
+/// The lock that is held during an attempt for this edition.
+pub(crate) fn contact_lock(edition: &str) -> String {
+    format!("{edition}.lock")
 }
 
 /// A record: magic, content, and the SHA-256 of both.

@@ -63,6 +63,7 @@ fn answers_of_and_for_others_are_refused() {
         ),
         ("request", with_lease(|lease| lease.request = RequestId::from_bytes([0; 16])), "answer-to-another-request"),
         ("edition", with_lease(|lease| lease.edition = 2), "for-another-edition"),
+        ("fingerprint", with_lease(|lease| lease.fingerprint = Some([0; 32])), "answer-to-another-request"),
         ("publisher", with_lease(|lease| lease.publisher = "borealis".parse().unwrap()), "wrong-publisher"),
         ("host", with_lease(|lease| lease.position.host = HostId::from_bytes([0; 16])), "for-another-host"),
         ("threshold", with_lease(|lease| lease.threshold = 4), "count-below-threshold"),

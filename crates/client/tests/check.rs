@@ -87,7 +87,11 @@ const CHANGES: &[Change] = &[
         Ok("count 25 of 4: this client would not accept a lease from it: "),
     ),
     ("another edition", |report| report.edition = 2, Err("for-another-edition")),
-    ("another request", |report| report.request = keymuster_core::id::RequestId::from_bytes([1; 16]), Err("answer-to-another-request")),
+    (
+        "another request",
+        |report| report.request = keymuster_core::id::RequestId::from_bytes([1; 16]),
+        Err("answer-to-another-request"),
+    ),
     ("another host", |report| report.position.host = HostId::from_bytes([1; 16]), Err("for-another-host")),
     ("another entitlement", |report| report.entitlement = EntitlementId::from_bytes([1; 16]), Err("for-another-host")),
     ("another publisher", |report| report.publisher = "other".parse().unwrap(), Err("wrong-publisher")),

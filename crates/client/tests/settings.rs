@@ -77,7 +77,7 @@ fn the_narrowest_place_counts_and_each_value_says_where_it_comes_from() {
     ] {
         assert_eq!(shown(&by_file, setting), expected, "{setting}");
     }
-    assert_eq!(by_file.status().help_url.unwrap().as_str(), "https://help.example");
+    assert_eq!(by_file.status().help_url.unwrap().url.as_str(), "https://help.example");
 
     let by_environment = open(&machine, |settings| settings.environment.host = Some("environment".parse().unwrap()));
     assert_eq!(shown(&by_environment, Setting::Host), "environment:1688, environment");

@@ -132,7 +132,7 @@ fn a_running_client_follows_a_new_identity() {
     let new = world.client().status().client;
     assert_eq!(running.status().client, new);
     running.activate().unwrap();
-    assert_eq!(world.host.next().request.client, new);
+    assert_eq!(Some(world.host.next().request.client), new);
     assert!(world.client().status().notices.is_empty());
 }
 

@@ -44,8 +44,8 @@ fn every_secs(state: &State, now: Timestamp) -> Option<u64> {
             (is_overdue && until.secs_since(now) <= END_SECS).then_some(DAY)
         }
         State::Grace { until, .. } => Some(match until.secs_since(now) {
-            ..=DAY => HOUR,
-            ..=LAST_SECS => 4 * HOUR,
+            0..=DAY => HOUR,
+            left if left <= LAST_SECS => 4 * HOUR,
             _ => DAY,
         }),
         State::Notification { .. } => Some(HOUR),
@@ -96,7 +96,12 @@ mod tests {
             ("renewed never", lease(Volume, 7 * DAY, 180 * DAY), Volume, [0, 0, 30, 27, 12, 24, 24]),
             ("used, never activated", used, Volume, [7, 20 + 12 + 24 + 120 * 24, 720, 648, 48, 24, 24]),
             ("renewed late by choice", lease(Volume, 170 * DAY, 180 * DAY), Volume, [0, 0, 10, 27, 12, 24, 24]),
-            ("a short lease", lease(Volume, DAY, 8 * DAY), Volume, [6, 1 + 27 + 12 + 24 + 112 * 24, 720, 648, 48, 24, 24]),
+            (
+                "a short lease",
+                lease(Volume, DAY, 8 * DAY),
+                Volume,
+                [6, 1 + 27 + 12 + 24 + 112 * 24, 720, 648, 48, 24, 24],
+            ),
             ("a seat", lease(Seat, HOUR, 2 * HOUR), Seat, [167, 143 * 24, 720, 648, 48, 24, 24]),
             ("an activation that ends", activation(180), Volume, [0, 0, 30, 27, 12, 24, 24]),
             ("for ever", for_ever, Volume, [0; 7]),

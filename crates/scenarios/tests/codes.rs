@@ -355,12 +355,12 @@ fn the_debug_log_names_client_address_and_outcome() {
     assert!(host.stop().unwrap());
     let log = fs::read_to_string(log).unwrap();
     let line = |parts: &[&str]| log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
-    let id = first.client.to_string();
+    let id = first.client.unwrap().to_string();
     assert!(line(&["decided", &id, "address=127.0.0.1", "threshold-not-met"]), "{log}");
     assert!(line(&["answered", "peer=127.0.0.1", "/v1/activate", "status=403", "threshold-not-met"]), "{log}");
     assert!(line(&["serving", &address]), "{log}");
 
     // What texts advise for a clone.
-    fs::remove_dir_all(first.store.parent().unwrap()).unwrap();
+    client.rearm().unwrap();
     assert_ne!(open().status().client, first.client);
 }

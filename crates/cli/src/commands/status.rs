@@ -77,7 +77,7 @@ fn fields(status: &Status) -> Fields {
         .texts("last_attempt", status.trail.iter().map(|tried| format!("{}: {}", tried.what, tried.outcome)))
         .texts("notices", notices(status))
         .text("time", status.now)
-        .text("client", status.client)
+        .maybe("client", status.client)
         .maybe("help", status.help_url.as_ref())
         .text("file", status.store.display())
 }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use keymuster_core::catalogue::Interval;
-use keymuster_core::id::Label;
 use keymuster_core::lease::Lease;
 use keymuster_core::time::duration_words;
 
 use super::file::{Content, FILE, SettingsFile};
 use super::{HostAddress, Setting, SettingFault, SettingScope, SettingValue, Settings, Ways};
 use crate::product::Product;
+use crate::status::HelpUrl;
 
 /// A setting with the value that counts for one product.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -266,9 +266,10 @@ impl InForce {
         }
     }
 
-    pub fn help_url(&self) -> Option<Label> {
-        match &self.of(Setting::HelpUrl).value {
-            Some(SettingValue::Page(url)) => Some(url.clone()),
+    pub fn help_url(&self) -> Option<HelpUrl> {
+        let effective = self.of(Setting::HelpUrl);
+        match &effective.value {
+            Some(SettingValue::Page(url)) => Some(HelpUrl { url: url.clone(), source: effective.source.clone() }),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@ use keymuster_core::activation::Activation;
 use keymuster_core::bundle::Bundle;
 use keymuster_core::document::{Document, Signed};
 use keymuster_core::entitlement::Entitlement;
+use keymuster_core::fingerprint::digest;
 use keymuster_core::id::{HostId, Label};
 use keymuster_core::key::KeyKind;
 use keymuster_core::lease::{Lease, LeaseKind, Position, Seat};
@@ -20,6 +21,7 @@ use keymuster_core::report::Report;
 use keymuster_core::request::ClientRequest;
 use keymuster_core::signature::SecretKey;
 use keymuster_core::time::{DAY, HOUR, Timestamp};
+use keymuster_core::time_reset::TimeReset;
 
 use super::Publisher;
 
@@ -190,6 +192,7 @@ impl Granter {
             keymuster_core::request::Act::Release => Reaction::Done,
             keymuster_core::request::Act::Mak => Reaction::Bundle(self.activation_bundle(&self.activation(request))),
             keymuster_core::request::Act::Check => Reaction::Bundle(self.report_bundle(&self.report(request))),
+            keymuster_core::request::Act::ResetTime => Reaction::Bundle(self.time_bundle(&self.time_reset(request))),
             _ => Reaction::Bundle(self.bundle(self.lease(request), &self.entitlement())),
         }
     }
@@ -225,7 +228,7 @@ impl Granter {
             seat: is_seat.then(|| Seat { pool: "cad".parse().unwrap(), fence: 7 }),
             features: Some(vec!["export".parse().unwrap(), "plot".parse().unwrap()]),
             ratchet: Some([8; 16]),
-            fingerprint: None,
+            fingerprint: request.fingerprint.as_ref().map(digest),
             retry_secs: self.retry_secs,
             help_url: self.help_url.clone(),
             extensions: None,
@@ -284,6 +287,24 @@ impl Granter {
     pub fn activation_bundle(&self, activation: &Activation) -> Bundle {
         let activation = Some(self.signed(activation.clone(), &self.publisher.issuer));
         Bundle { activation, issuers: self.issuers(), ..Bundle::default() }
+    }
+
+    /// What the authority takes the time to be.
+    pub fn time_reset(&self, request: &ClientRequest) -> TimeReset {
+        TimeReset {
+            publisher: request.publisher.clone(),
+            client: request.client,
+            client_key: request.client_key,
+            edition: request.edition,
+            request: request.request,
+            issued: self.now(),
+            extensions: None,
+        }
+    }
+
+    pub fn time_bundle(&self, reset: &TimeReset) -> Bundle {
+        let time_reset = Some(self.signed(reset.clone(), &self.publisher.issuer));
+        Bundle { time_reset, issuers: self.issuers(), ..Bundle::default() }
     }
 
     pub fn issuers(&self) -> Option<Vec<minicbor::bytes::ByteVec>> {

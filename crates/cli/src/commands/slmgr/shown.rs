@@ -134,7 +134,7 @@ fn client_block(sheet: Sheet, client: &Client, status: &Status) -> Sheet {
         _ => None,
     };
     let sheet =
-        sheet.heading("Key Management Service client information").field("    Client Machine ID (CMID)", status.client);
+        sheet.heading("Key Management Service client information").maybe("    Client Machine ID (CMID)", status.client);
     let sheet = match (value(Setting::Host), &status.host) {
         (Some(host), _) => sheet.field("    Registered KMS machine name", host),
         (None, Some(host)) if host.found_by.contains("DNS") => {
