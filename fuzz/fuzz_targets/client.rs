@@ -1,4 +1,5 @@
-//! What a client reads from outside besides documents: DNS replies, problem details, its own state file. Nothing panics.
+//! What a client reads from outside besides documents: DNS replies, problem details, the settings of its machine, its own
+//! state file. Nothing panics.
 #![no_main]
 
 use keymuster_client::outside;
@@ -7,5 +8,6 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     outside::dns_reply(bytes);
     outside::problem(bytes);
+    outside::settings(bytes);
     outside::state(bytes);
 });

@@ -86,6 +86,11 @@ pub mod outside {
         let _ = crate::transport::problem("host", bytes, None);
     }
 
+    /// The settings file of a machine.
+    pub fn settings(bytes: &[u8]) {
+        crate::settings::read_settings_file(bytes);
+    }
+
     /// The content of a state file, its hash aside.
     pub fn state(bytes: &[u8]) {
         if let Ok(record) = minicbor::decode::<crate::record::Record>(bytes) {

@@ -20,6 +20,8 @@ use crate::error::Error;
 use address::name_server;
 
 pub use address::{HOST_PORT, HostAddress};
+#[cfg(fuzzing)]
+pub(crate) use file::read as read_settings_file;
 pub use file::{SettingFault, SettingScope, SettingsFile};
 pub use in_force::{EffectiveSetting, SettingSource};
 pub(crate) use in_force::{InForce, Sources};

@@ -13,7 +13,7 @@ use crate::machine::Machine;
 pub fn run(machine: &Machine) -> Result<Answer, Failure> {
     let clients =
         machine.products()?.iter().map(|product| machine.client_of(product)).collect::<Result<Vec<_>, _>>()?;
-    Ok(of(&clients, &Setting::ALL))
+    Ok(of(&clients, Setting::ALL))
 }
 
 /// Some settings of some products.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keymuster_core::codes::{self, Code};
-use keymuster_core::id::Slug;
+use keymuster_core::id::{Label, Slug};
 use serde_json::{Map, Value as Json};
 
 use super::name::nearest;
@@ -180,6 +180,18 @@ fn parse(path: &Path, bytes: Option<&[u8]>) -> Content {
     content
 }
 
+/// Reads any bytes as the fuzz targets have them: what is wrong with them can be told, and what counts can be written.
+#[cfg(fuzzing)]
+pub(crate) fn read(bytes: &[u8]) {
+    let content = parse(Path::new("settings.json"), Some(bytes));
+    assert!(content.faults.len() <= FAULTS_MAX, "faults are limited");
+    assert!(content.faults.iter().all(|fault| !fault.to_string().contains('\n')), "a fault is one line");
+    let layers = content.publishers.values().chain(content.editions.values()).chain([&content.machine]);
+    for (setting, value) in layers.flatten() {
+        assert_eq!(setting.read_json(&value.to_json()).as_ref(), Some(value), "{setting} survives writing");
+    }
+}
+
 struct Parser<'a> {
     path: &'a Path,
     faults: Vec<SettingFault>,
@@ -188,6 +200,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn fault(&mut self, place: String, why: String) {
         if self.faults.len() < FAULTS_MAX {
+            let place = plain(&place);
             self.faults.push(SettingFault { file: self.path.to_path_buf(), place, why, is_out_of_range: false });
         }
     }
@@ -242,7 +255,7 @@ impl Parser<'_> {
     fn entry(&mut self, place: &str, name: &str, json: &Json, layer: &mut Layer) {
         let Some(setting) = Setting::named(name) else {
             let deeper = [PUBLISHERS, EDITIONS].into_iter().filter(|_| place == name);
-            let nearest = nearest(name, Setting::ALL.into_iter().map(Setting::name).chain(deeper));
+            let nearest = nearest(name, Setting::ALL.iter().map(|setting| setting.name()).chain(deeper));
             return self.fault(place.to_owned(), format!("there is no such setting; did you mean {nearest:?}?"));
         };
         match setting.read_json(json) {
@@ -256,11 +269,16 @@ impl Parser<'_> {
 
 /// A value as it stands in the file, cut where it is long.
 fn shown(json: &Json) -> String {
-    let text = json.to_string();
+    let text = plain(&json.to_string());
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+/// A name or value of the file as one short line that no terminal stumbles over.
+fn plain(text: &str) -> String {
+    Label::cut(text).map_or_else(String::new, |label| label.to_string())
 }
 
 #[cfg(test)]
@@ -312,6 +330,8 @@ mod tests {
         assert_eq!(content.editions.len(), 1);
         let many: Vec<String> = (0..100).map(|n| format!("\"x{n}\": 1")).collect();
         assert_eq!(faults(&format!("{{{}}}", many.join(","))).len(), FAULTS_MAX);
+        let strange = faults("{\"a\\u001b[2Jb\\nc\\u202e\": 1}");
+        assert!(strange[0].starts_with("f: a[2Jbc: there is no such setting"), "{strange:?}");
         let long = format!("{{\"host\": [\"{}\"]}}", "x".repeat(1000));
         assert!(faults(&long)[0].len() < 250);
     }

@@ -84,7 +84,7 @@ impl Sources<'_> {
     pub fn in_force(&self) -> InForce {
         let content = self.file.content();
         let mut faults = content.faults.clone();
-        let settings = Setting::ALL.into_iter().map(|setting| match setting.range(self.product) {
+        let settings = Setting::ALL.iter().copied().map(|setting| match setting.range(self.product) {
             Some(range) => self.interval(setting, range, &content, &mut faults),
             None => self.plain(setting, &content),
         });

@@ -39,7 +39,7 @@ pub enum Setting {
 
 impl Setting {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Setting; 9] = [
+    pub const ALL: &'static [Setting] = &[
         Setting::Host,
         Setting::Domain,
         Setting::Dns,
@@ -96,7 +96,7 @@ impl Setting {
     }
 
     pub(crate) fn named(name: &str) -> Option<Setting> {
-        Setting::ALL.into_iter().find(|setting| setting.name() == name)
+        Setting::ALL.iter().copied().find(|setting| setting.name() == name)
     }
 
     /// Whether it is a length of time, with a range that the publisher signed.
@@ -109,7 +109,7 @@ impl FromStr for Setting {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Setting, Error> {
-        let nearest = || nearest(text, Setting::ALL.into_iter().map(Setting::name));
+        let nearest = || nearest(text, Setting::ALL.iter().map(|setting| setting.name()));
         Setting::named(text).ok_or_else(|| Error::SettingUnknown { name: text.to_owned(), nearest: nearest() })
     }
 }
