@@ -141,12 +141,32 @@ fn take_pack(tx: &Transaction<'_>, held: &Publisher, chain: &Chain<'_>, answer: 
 
 /// Sends a request to the authority at `url`.
 pub fn send(url: &str, request: &[u8]) -> anyhow::Result<Bundle> {
-    check_secrecy(url)?;
-    let config = ureq::Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).http_status_as_error(false);
+    let errand =
+        Errand { path: "/v1/certify", media_type: "application/cose", secret: "host key", within: ANSWER_WITHIN };
+    post(url, &errand, request)
+}
+
+/// What is sent to an authority, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Errand {
+    /// The path below the authority's URL.
+    pub path: &'static str,
+    /// The type of the body.
+    pub media_type: &'static str,
+    /// The kind of product key in the body.
+    pub secret: &'static str,
+    /// How long the answer may take.
+    pub within: Duration,
+}
+
+/// Sends what holds a secret product key to the authority at `url`.
+pub fn post(url: &str, errand: &Errand, body: &[u8]) -> anyhow::Result<Bundle> {
+    check_secrecy(url, errand.secret)?;
+    let config = ureq::Agent::config_builder().timeout_global(Some(errand.within)).http_status_as_error(false);
     // The request goes where its secrecy was checked, or nowhere.
     let agent: ureq::Agent = config.proxy(None).max_redirects(0).build().into();
-    let target = format!("{}/v1/certify", url.trim_end_matches('/'));
-    let sent = agent.post(&target).header("content-type", "application/cose").send(request);
+    let target = format!("{}{}", url.trim_end_matches('/'), errand.path);
+    let sent = agent.post(&target).header("content-type", errand.media_type).send(body);
     let mut response = sent.map_err(|error| Coded {
         code: &codes::AUTHORITY_UNREACHABLE,
         detail: format!("the authority at {url} does not answer: {error}"),
@@ -160,15 +180,15 @@ pub fn send(url: &str, request: &[u8]) -> anyhow::Result<Bundle> {
     Bundle::parse(&body).map_err(|error| not_an_authority(url, &error.to_string()).into())
 }
 
-/// A host key would be readable on the way, except on this machine itself.
-fn check_secrecy(url: &str) -> Result<(), Coded> {
+/// A secret key would be readable on the way, except on this machine itself.
+fn check_secrecy(url: &str, secret: &str) -> Result<(), Coded> {
     let uri = url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
     let host = uri.as_ref().and_then(Uri::host).map(|host| host.trim_matches(['[', ']']));
     let is_local = |host: &str| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
     if host.is_some_and(is_local) {
         return Ok(());
     }
-    let detail = format!("the host key would travel to {url} over a connection that this version cannot encrypt");
+    let detail = format!("the {secret} would travel to {url} over a connection that this version cannot encrypt");
     Err(Coded { code: &codes::SECRET_OVER_PLAIN_HTTP, detail })
 }
 
@@ -188,9 +208,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_key_goes_to_this_machine_alone() {
+    fn a_secret_key_goes_to_this_machine_alone() {
         for url in ["http://127.0.0.1:1690", "http://127.0.0.1/", "http://localhost:1690/", "http://[::1]:1690"] {
-            assert!(check_secrecy(url).is_ok(), "{url}");
+            assert!(check_secrecy(url, "MAK").is_ok(), "{url}");
         }
         for url in [
             "http://192.0.2.1:1690",
@@ -203,7 +223,7 @@ mod tests {
             "127.0.0.1:1690",
             "",
         ] {
-            assert_eq!(check_secrecy(url).unwrap_err().code, &codes::SECRET_OVER_PLAIN_HTTP, "{url}");
+            assert_eq!(check_secrecy(url, "MAK").unwrap_err().code, &codes::SECRET_OVER_PLAIN_HTTP, "{url}");
         }
     }
 }

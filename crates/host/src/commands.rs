@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 done; 1 a rule said no; 2 the command line was not understood; 3 file, disk or network failed.
 
+mod audit;
+mod exchange;
 mod key_install;
 mod publisher_add;
 mod serve;
@@ -41,6 +43,9 @@ enum Command {
     InstallKey(key_install::Options),
     /// Ask the publisher's authority for entitlements, over the network or by file.
     Activate(site_activate::Options),
+    /// Have machines that cannot reach the publisher's authority activated by a MAK.
+    #[command(subcommand)]
+    Exchange(exchange::Command),
     /// Show every setting with its value, where that comes from, and what it may be.
     Settings(settings::Options),
     /// Set a setting; a running host follows without a restart.
@@ -49,6 +54,8 @@ enum Command {
     Unset(set::UnsetOptions),
     /// Show what this host holds, whom it counts and what to do next.
     Status(status::Options),
+    /// Show what administrators did and when.
+    Audit(audit::Options),
     /// Print the unit with which systemd runs this program.
     Unit,
 }
@@ -61,10 +68,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::AddPublisher(options) => publisher_add::run(&data_dir, &options),
         Command::InstallKey(options) => key_install::run(&data_dir, &options),
         Command::Activate(options) => site_activate::run(&data_dir, &options),
+        Command::Exchange(command) => exchange::run(&data_dir, &command),
         Command::Settings(options) => settings::run(&data_dir, &options),
         Command::Set(options) => set::run(&data_dir, &options),
         Command::Unset(options) => set::run_unset(&data_dir, &options),
         Command::Status(options) => status::run(&data_dir, &options),
+        Command::Audit(options) => audit::run(&data_dir, &options),
         Command::Unit => unit::run(&data_dir),
     }
 }

@@ -13,6 +13,7 @@ pub mod store;
 // What it does.
 pub mod certify;
 pub mod engine;
+pub mod exchange;
 pub mod listening;
 pub mod serving;
 

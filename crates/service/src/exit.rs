@@ -53,8 +53,23 @@ impl fmt::Display for Usage {
 
 impl Error for Usage {}
 
+/// The answer of a command is no, and it has told everything itself.
+#[derive(Debug)]
+pub struct Told;
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no, as was told")
+    }
+}
+
+impl Error for Told {}
+
 /// Tells on standard error what went wrong and what to do, and returns the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Told>() {
+        return ExitCode::from(REFUSED);
+    }
     let (code, exit) = classify(error);
     tell(&sentence(error), code);
     ExitCode::from(exit)

@@ -285,7 +285,7 @@ impl<'a> Batch<'a> {
             seat: terms.seat.clone(),
             features: terms.features.clone(),
             ratchet: None,
-            fingerprint: request.fingerprint.as_ref().map(|facts| fingerprint::digest(facts)),
+            fingerprint: request.fingerprint.as_ref().map(fingerprint::digest),
             retry_secs: publisher.choices.retry_secs.map(|_| publisher.choices.retry(&publisher.catalogue).value),
             help_url: publisher.choices.help_url.clone(),
             extensions: None,

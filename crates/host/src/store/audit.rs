@@ -4,7 +4,7 @@ use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
 use rusqlite::{Transaction, params};
 
-use super::seconds;
+use super::{number, seconds, timestamp};
 
 /// One act.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,42 @@ pub fn record(tx: &Transaction<'_>, act: Act<'_>, now: Timestamp) -> Result<(), 
     let sql = "INSERT INTO audit (at, actor, act, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
     tx.execute(sql, params![seconds(now), act.actor, act.act, act.subject, act.detail])?;
     Ok(())
+}
+
+/// One act that was written down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Its number, from 1 on.
+    pub sequence: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What was done.
+    pub act: String,
+    /// To what.
+    pub subject: String,
+    /// Further words.
+    pub detail: String,
+}
+
+/// The newest entries, at most `limit`, in the order of the acts.
+pub fn newest(tx: &Transaction<'_>, limit: u32) -> Result<Vec<Entry>, Failure> {
+    let sql = "SELECT sequence, at, actor, act, subject, detail FROM audit ORDER BY sequence DESC LIMIT ?1";
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map([limit], |row| {
+        Ok(Entry {
+            sequence: number(row.get(0)?),
+            at: timestamp(row.get(1)?),
+            actor: row.get(2)?,
+            act: row.get(3)?,
+            subject: row.get(4)?,
+            detail: row.get(5)?,
+        })
+    })?;
+    let mut entries = rows.collect::<Result<Vec<_>, _>>()?;
+    entries.reverse();
+    Ok(entries)
 }
 
 /// The user at the command line, as the system names it; `SUDO_USER` where somebody became root by sudo.
