@@ -196,12 +196,11 @@ impl Reading {
         let faults_before = self.faults.len();
         let mut fields = Fields { header, record, reading: self };
         let slug = |text: &str| text.parse::<Slug>().map_err(|why| why.to_string());
-        let host = |text: &str| text.parse::<HostAddress>().map_err(|why| why.to_string());
         let place = fields.needed(Column::Machine, Place::parse);
         let publisher = fields.optional(Column::Publisher, slug);
         let edition = fields.optional(Column::Edition, slug);
         let store = fields.optional(Column::Store, StorePath::parse);
-        let host = fields.optional(Column::Host, host);
+        let host = fields.optional(Column::Host, cell::host);
         let key = fields.key();
         if self.faults.len() > faults_before {
             return None;
@@ -384,7 +383,7 @@ mod tests {
             ),
             (b"machine\nu@-a\n@a\na@\na@b@c\n::g\na:22\nssh://a\n", &[plain; 7]),
             (b"machine,publisher\na,A B\n", &["line 2: publisher: "]),
-            (b"machine,host\na,http://x\n", &["line 2: host: "]),
+            (b"machine,host\na,http://x\nb,-x\n", &["line 2: host: ", "line 3: host: \"-x\" begins with a dash"]),
             (
                 b"machine,store\na,$HOME\nb,~/x\nc,=x\nd,a\\\\b\ne,a\\\nf,x%y\ng,x'y\nh,\"x\"\"y\"\ni,-x\n",
                 &["store: "; 9],

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use keymuster_client::{Error, HostAddress};
 use keymuster_core::key::{KeyKind, ProductKey};
 
 /// The longest name that DNS has, and room for a user before it.
@@ -113,6 +114,13 @@ pub fn open_text(field: &[u8]) -> Result<&str, String> {
     match text(field)? {
         text if looks_like_key(text) => Err("holds a product key, which belongs in the column key".to_owned()),
         text => Ok(text),
+    }
+}
+
+pub fn host(text: &str) -> Result<HostAddress, String> {
+    match text.starts_with('-') {
+        true => Err(format!("{} begins with a dash, as no name of a machine does", shown(text))),
+        false => text.parse().map_err(|why: Error| why.to_string()),
     }
 }
 
