@@ -47,7 +47,8 @@ fn renewal(tx: &Transaction<'_>, held: &Publisher, secs: u64, now: Timestamp) ->
     let words = duration_words(secs);
     let granted =
         format!("clients renew leases granted from now on after {words}, or half of what is left of a shorter one");
-    Ok(vec![granted, format!("{} held now keep their own time for the next renewal", counted(leases, "volume lease"))])
+    let held = format!("leases that are held keep their own time for the next renewal: {leases} now");
+    Ok(vec![granted, held])
 }
 
 fn activation(secs: u64) -> Vec<String> {
@@ -67,17 +68,13 @@ fn threshold(
     if count >= need {
         return Ok(vec![format!("{count} of {need} clients are counted: whoever asks gets a lease")]);
     }
-    let missing = need - count;
     let (leases, first_end) = store::client::leases_held(tx, held.number, edition.number, now)?;
     let nobody = format!(
-        "{count} of {need} clients are counted: no client gets a lease of {}, a new one or one renewed, until {missing} \
-         more have asked",
+        "{count} of {need} clients are counted: until there are {need}, no client gets a lease of {}, new or renewed",
         edition.id
     );
     let stay = match first_end {
-        Some(end) => {
-            format!("{} held now stay to their end; the first of them ends at {end}", counted(leases, "lease"))
-        }
+        Some(end) => format!("leases that are held stay to their end: {leases} now, the first until {end}"),
         None => "no lease is held that could end meanwhile".to_owned(),
     };
     Ok(vec![nobody, stay])
@@ -112,8 +109,4 @@ fn dns(tx: &Transaction<'_>) -> Result<Vec<String>, Failure> {
         format!("the host publishes {target} in {}, while it serves", zones.join(", "))
     };
     Ok(vec![dns.why_not().unwrap_or_else(published)])
-}
-
-fn counted(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
