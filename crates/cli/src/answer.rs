@@ -1,10 +1,11 @@
 //! What a command has to say: one value for machines, one text for people, and how the program ends.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use serde_json::Value;
 
 use crate::exit;
+use crate::failure::Failure;
 
 /// The result of a command.
 #[derive(Debug)]
@@ -30,4 +31,21 @@ impl Answer {
 /// A note for people that is no part of a result, such as what the program is waiting for.
 pub fn note(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether somebody says yes; where nobody can be asked, nobody does.
+pub fn confirmed(question: &str) -> Result<bool, Failure> {
+    note(question);
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    note("type yes to go on:");
+    Ok(read_line()?.eq_ignore_ascii_case("yes"))
+}
+
+/// A line of standard input.
+pub fn read_line() -> Result<String, Failure> {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map_err(|why| Failure::file("standard input".as_ref(), &why))?;
+    Ok(line.trim().to_owned())
 }

@@ -3,12 +3,15 @@
 mod activate;
 mod add;
 mod check;
+mod expires;
 mod explain;
 mod inspect;
 mod install_key;
+mod rearm;
 mod release;
 mod remove_key;
 mod renew;
+mod reset_time;
 mod set;
 mod settings;
 mod slmgr;
@@ -25,7 +28,7 @@ use crate::machines::Many;
 /// Activates products on this machine and explains what Keymuster says.
 ///
 /// Exit codes: 0 done; 1 a rule said no; 2 the command line was not understood; 3 network, disk or host failed;
-/// 4 not licensed (status); 5 a document or product key is not valid; 6 some machines of a list failed.
+/// 4 not licensed (status, expires); 5 a document or product key is not valid; 6 some machines of a list failed.
 #[derive(Debug, Parser)]
 #[command(name = "keymuster", version)]
 pub struct Arguments {
@@ -39,6 +42,8 @@ pub struct Arguments {
 enum Command {
     /// Show whether the products of this machine are licensed, until when, and what was tried last.
     Status(Many),
+    /// Say until when each product can be used, and what happens then.
+    Expires,
     /// Ask for activation now, over the network or by file.
     Activate(activate::Options),
     /// Ask every host that would be found what it would answer, without being counted or granted anything.
@@ -51,6 +56,12 @@ enum Command {
     InstallKey(install_key::Options),
     /// Take a product's key off this machine, with what was activated by it.
     RemoveKey,
+    /// Give up client id, key and leases of a publisher's products, so that each copy of this installation becomes a client
+    /// of its own; with --edition, only begin that edition's grace anew.
+    Rearm(rearm::Options),
+    /// Ask the publisher's authority for the time, after this machine's clock was once far ahead, over the network or by
+    /// file.
+    ResetTime(reset_time::Options),
     /// Show which value of each setting counts, who said so, and what it may be.
     Settings,
     /// Set a value for the machine, or for a publisher or an edition; running products follow it.
@@ -70,14 +81,24 @@ enum Command {
 /// Runs the command that was asked for.
 pub fn run(arguments: Arguments) -> Result<Answer, Failure> {
     let machine = &arguments.machine;
-    match arguments.command {
+    // These two are about no product of this machine.
+    let is_of_machine = !matches!(arguments.command, Command::Inspect(_) | Command::Explain(_));
+    let result = run_command(machine, arguments.command);
+    if is_of_machine { result.map_err(|failure| failure.with_help(|| machine.help_url())) } else { result }
+}
+
+fn run_command(machine: &Machine, command: Command) -> Result<Answer, Failure> {
+    match command {
         Command::Status(many) => status::run(machine, &many),
+        Command::Expires => expires::run(machine),
         Command::Activate(options) => activate::run(machine, &options),
         Command::Check => check::run(machine),
         Command::Renew(many) => renew::run(machine, &many),
         Command::Release(many) => release::run(machine, &many),
         Command::InstallKey(options) => install_key::run(machine, &options),
         Command::RemoveKey => remove_key::run(machine),
+        Command::Rearm(options) => rearm::run(machine, &options),
+        Command::ResetTime(options) => reset_time::run(machine, &options),
         Command::Settings => settings::run(machine),
         Command::Set(options) => set::run(machine, &options),
         Command::Unset(options) => unset::run(machine, &options),

@@ -8,7 +8,8 @@ pub const REFUSED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// The outside world failed: the network, DNS, a disk, a host that does not work.
 pub const ENVIRONMENT: u8 = 3;
-/// `status`: at least one product is not licensed and its grace is over.
+/// `status`, `expires`: at least one product is not licensed and its grace is over, or it was not started since it was
+/// re-armed.
 pub const NOT_LICENSED: u8 = 4;
 /// A document, an answer or the text of a product key is not valid.
 pub const INVALID: u8 = 5;

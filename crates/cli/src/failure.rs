@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use keymuster_client::{Client, Code, Error};
+use keymuster_client::{Code, Error};
 use serde_json::{Value, json};
 
 use crate::exit;
@@ -40,10 +40,9 @@ impl Failure {
         Failure::new(format!("cannot use {}: {why}", path.display()), exit::ENVIRONMENT)
     }
 
-    /// What went wrong with a client, whose users are told where to find help.
-    pub fn of(client: &Client, error: Error) -> Failure {
-        let help_url = client.status().help_url.map(|url| url.to_string());
-        Failure { help_url, ..Failure::from(error) }
+    /// The same with the page where users find help, if there is one.
+    pub fn with_help(self, find: impl FnOnce() -> Option<String>) -> Failure {
+        Failure { help_url: self.help_url.or_else(find), ..self }
     }
 
     fn new(message: String, exit: u8) -> Failure {
@@ -85,6 +84,7 @@ impl Failure {
             | Error::KeyRefused(_)
             | Error::KeyNeeded { .. }
             | Error::NothingToRelease
+            | Error::RearmsExhausted { .. }
             | Error::SettingRefused(_)
             | Error::WayNotAllowed { .. } => exit::REFUSED,
             Error::Setting { .. }

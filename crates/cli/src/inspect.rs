@@ -108,6 +108,7 @@ fn bundle_of_document(bytes: &[u8]) -> Option<Bundle> {
         "keymuster-activation+cose" => bundle.activation = Some(bytes),
         "keymuster-catalogue+cose" => bundle.catalogue = Some(bytes),
         "keymuster-issuer+cose" => bundle.issuers = Some(vec![bytes]),
+        "keymuster-time-reset+cose" => bundle.time_reset = Some(bytes),
         "keymuster-revocations+cose" => bundle.revocations = Some(bytes),
         "keymuster-request+cose" => bundle.client_request = Some(bytes),
         "keymuster-host-request+cose" => bundle.host_request = Some(bytes),
@@ -117,12 +118,13 @@ fn bundle_of_document(bytes: &[u8]) -> Option<Bundle> {
 }
 
 fn kind(bundle: &Bundle) -> &'static str {
-    let Bundle { lease, entitlement, activation, catalogue, client_request, host_request, .. } = bundle;
+    let Bundle { lease, entitlement, activation, catalogue, client_request, host_request, time_reset, .. } = bundle;
     match () {
         () if client_request.is_some() => "request of a client",
         () if host_request.is_some() => "request of a host",
         () if lease.is_some() => "answer with a lease",
         () if activation.is_some() => "answer with an activation",
+        () if time_reset.is_some() => "answer with a time reset",
         () if entitlement.is_some() => "answer with an entitlement",
         () if catalogue.is_some() => "licence pack",
         () => "bundle",

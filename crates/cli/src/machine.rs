@@ -76,11 +76,7 @@ impl Machine {
     pub fn products(&self) -> Result<Vec<Product>, Failure> {
         let store = self.settings()?.store;
         let all = Product::installed(&store)?;
-        let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
-        let is_meant = |product: &&Product| {
-            is(&self.publisher, product.publisher().as_str()) && is(&self.edition, product.edition().id.as_str())
-        };
-        let meant: Vec<Product> = all.iter().filter(is_meant).cloned().collect();
+        let meant: Vec<Product> = all.iter().filter(|product| self.means(product)).cloned().collect();
         match (all.is_empty(), meant.is_empty()) {
             (true, _) => {
                 let message = format!("no product has been used with the store {}", store.display());
@@ -111,6 +107,49 @@ impl Machine {
     /// The client of a product.
     pub fn client_of(&self, product: &Product) -> Result<Client, Failure> {
         Ok(Client::open_with(product.clone(), self.settings()?)?)
+    }
+
+    /// The client of a product, for a command that only shows it: a re-armed installation stays as it is.
+    pub fn look(&self, product: &Product) -> Result<Client, Failure> {
+        Ok(Client::look(product.clone(), self.settings()?)?)
+    }
+
+    /// Where the users of the products that are meant find help, if that is the same for all.
+    pub fn help_url(&self) -> Option<String> {
+        let settings = self.settings().ok()?;
+        let products = Product::installed(&settings.store).ok()?;
+        let meant: Vec<Product> = products.iter().filter(|product| self.means(product)).cloned().collect();
+        // A command line that names no product of this machine was mistyped, and its users need help all the same.
+        let asked = if meant.is_empty() { products } else { meant };
+        let mut pages: Vec<String> = asked
+            .into_iter()
+            .filter_map(|product| Client::look(product, settings.clone()).ok()?.status().help_url)
+            .map(|page| page.to_string())
+            .collect();
+        pages.dedup();
+        if pages.len() == 1 { pages.pop() } else { None }
+    }
+
+    /// Whether an edition is named, and not only meant because there is no other.
+    pub fn names_edition(&self) -> bool {
+        self.edition.is_some()
+    }
+
+    /// The products that are meant, all of one publisher; at least one.
+    pub fn of_one_publisher(&self) -> Result<Vec<Product>, Failure> {
+        let products = self.products()?;
+        match products.iter().all(|product| product.publisher() == products[0].publisher()) {
+            true => Ok(products),
+            false => Err(Failure::usage(
+                "products of several publishers are known here; say which is meant",
+                list(&products),
+            )),
+        }
+    }
+
+    fn means(&self, product: &Product) -> bool {
+        let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+        is(&self.publisher, product.publisher().as_str()) && is(&self.edition, product.edition().id.as_str())
     }
 
     /// The client of the one product that is meant.

@@ -63,11 +63,12 @@ pub(crate) struct Shared {
 /// The store's content, as far as this client needs it.
 #[derive(Clone)]
 pub(crate) struct Loaded {
-    /// After re-arming, the one that nobody has used yet.
+    /// After re-arming, one that nobody has used yet, until a product starts.
     pub identity: Identity,
+    is_identified: bool,
     /// How often the installation was re-armed.
     pub rearms: u32,
-    /// When this process noticed that the installation was re-armed; `None` once it has begun anew.
+    /// When this process noticed that the installation was re-armed; `None` once this edition has begun anew.
     pub rearmed_at: Option<Timestamp>,
     pub reader: Reader,
     pub record: Record,
@@ -136,7 +137,7 @@ impl Client {
             publisher: product.publisher().clone(),
             edition: product.edition().id.clone(),
             edition_name: product.edition().name.clone(),
-            client: loaded.rearmed_at.is_none().then_some(loaded.identity.client),
+            client: loaded.is_identified.then_some(loaded.identity.client),
             rearms_left: loaded.rearms_left(product),
             way: record.mak.as_ref().map_or(Way::Host, |mak| Way::Mak { last_five: mak.last_five.clone() }),
             now: time.now,
@@ -280,12 +281,14 @@ fn stamps(store: &Store, state_name: &str) -> [Option<Stamp>; 2] {
 impl Loaded {
     /// What was just read: an installation in use, or one that was re-armed and has not begun anew.
     pub fn of(identity: &IdentityRecord, record: Record, product: &Product, env: &Env) -> Loaded {
-        let rearms = identity.rearms();
-        if let Some(identity) = identity.identity().filter(|_| record.first_use.is_some()) {
-            return Loaded::new(identity, rearms, record, product);
+        let (found, is_in_use) = (identity.identity(), record.first_use.is_some());
+        let is_identified = found.is_some();
+        let whose = found.unwrap_or_else(|| Identity::random(env));
+        let mut loaded = Loaded::new(whose, identity.rearms(), record, product);
+        loaded.is_identified = is_identified;
+        if !(is_identified && is_in_use) {
+            loaded.rearmed_at = Some(loaded.now(env));
         }
-        let mut loaded = Loaded::new(Identity::random(env), rearms, record, product);
-        loaded.rearmed_at = Some(loaded.now(env));
         loaded
     }
 
@@ -294,6 +297,7 @@ impl Loaded {
         let reader = Reader { product: product.clone(), client: identity.client, key: identity.key() };
         let mut loaded = Loaded {
             identity,
+            is_identified: true,
             rearms,
             rearmed_at: None,
             reader,

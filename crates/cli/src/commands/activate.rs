@@ -33,8 +33,7 @@ pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
         return Ok(status::of(&client.accept_response(&response)?));
     }
     note(waiting_for(&client));
-    let activated = client.activate().map_err(|error| Failure::of(&client, error))?;
-    Ok(status::of(&activated))
+    Ok(status::of(&client.activate()?))
 }
 
 /// What the program waits for while it asks.

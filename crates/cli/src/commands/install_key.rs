@@ -31,8 +31,7 @@ pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
         Some(key) => public(key)?.to_owned(),
         None => typed()?,
     };
-    let installed = client.install_key(key.trim()).map_err(|error| Failure::of(&client, error))?;
-    Ok(status::of(&installed))
+    Ok(status::of(&client.install_key(key.trim())?))
 }
 
 /// A key from the command line, which every user of the machine can read while the program runs.

@@ -12,6 +12,5 @@ pub fn run(machine: &Machine, many: &Many) -> Result<Answer, Failure> {
     }
     let client = machine.client()?;
     note("giving the lease back …");
-    let released = client.release().map_err(|error| Failure::of(&client, error))?;
-    Ok(status::of(&released))
+    Ok(status::of(&client.release()?))
 }

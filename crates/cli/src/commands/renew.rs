@@ -12,6 +12,5 @@ pub fn run(machine: &Machine, many: &Many) -> Result<Answer, Failure> {
     }
     let client = machine.client()?;
     note(activate::waiting_for(&client));
-    let renewed = client.renew().map_err(|error| Failure::of(&client, error))?;
-    Ok(status::of(&renewed))
+    Ok(status::of(&client.renew()?))
 }

@@ -11,8 +11,7 @@ use crate::failure::Failure;
 use crate::machine::Machine;
 
 pub fn run(machine: &Machine) -> Result<Answer, Failure> {
-    let clients =
-        machine.products()?.iter().map(|product| machine.client_of(product)).collect::<Result<Vec<_>, _>>()?;
+    let clients = machine.products()?.iter().map(|product| machine.look(product)).collect::<Result<Vec<_>, _>>()?;
     Ok(of(&clients, Setting::ALL))
 }
 

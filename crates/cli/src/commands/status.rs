@@ -1,6 +1,6 @@
 //! `keymuster status`: how the products of this machine stand, without asking anybody.
 
-use keymuster_client::{Client, State, Status, Way};
+use keymuster_client::{State, Status, Way};
 use keymuster_core::codes;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub fn run(machine: &Machine, many: &Many) -> Result<Answer, Failure> {
     let mut answer = Answer::new("", json!([]));
     let mut values = Vec::new();
     for product in machine.products()? {
-        let status = Client::open_with(product, machine.settings()?)?.status();
+        let status = machine.look(&product)?.status();
         let one = of(&status);
         answer.text.push_str(&one.text);
         values.push(one.json);
@@ -38,11 +38,12 @@ pub fn of(status: &Status) -> Answer {
 }
 
 fn fields(status: &Status) -> Fields {
-    let (state, until, renew_after) = match status.state {
-        State::Unlicensed => ("unlicensed", None, None),
-        State::Grace { until, .. } => ("grace", Some(until), None),
-        State::Licensed { until, renew_after } => ("licensed", until, renew_after),
-        State::Notification { since, .. } => ("notification", Some(since), None),
+    let state = state_name(status.state);
+    let (until, renew_after) = match status.state {
+        State::Unlicensed => (None, None),
+        State::Grace { until, .. } => (Some(until), None),
+        State::Licensed { until, renew_after } => (until, renew_after),
+        State::Notification { since, .. } => (Some(since), None),
     };
     let way = match &status.way {
         Way::Host => "by a host".to_owned(),
@@ -78,8 +79,22 @@ fn fields(status: &Status) -> Fields {
         .texts("notices", notices(status))
         .text("time", status.now)
         .maybe("client", status.client)
+        .number("rearms_left", status.rearms_left)
+        .maybe("reminder", status.reminder.as_ref().map(|reminder| &reminder.text))
+        .maybe("reminder_due", status.reminder.as_ref().map(|reminder| reminder.due))
         .maybe("help", status.help_url.as_ref())
+        .maybe("help_from", status.help_url.as_ref().map(|help| &help.source))
         .text("file", status.store.display())
+}
+
+/// The state's name for machines.
+pub fn state_name(state: State) -> &'static str {
+    match state {
+        State::Unlicensed => "unlicensed",
+        State::Grace { .. } => "grace",
+        State::Licensed { .. } => "licensed",
+        State::Notification { .. } => "notification",
+    }
 }
 
 fn notices(status: &Status) -> Vec<String> {

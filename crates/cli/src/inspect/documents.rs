@@ -9,6 +9,7 @@ use keymuster_core::key::ProductKey;
 use keymuster_core::lease::{Lease, LeaseKind, Position};
 use keymuster_core::request::{Act, ClientRequest, HostRequest, Standing};
 use keymuster_core::revocation::Revocations;
+use keymuster_core::time_reset::TimeReset;
 
 use crate::shown::Fields;
 
@@ -178,6 +179,16 @@ pub fn activation(activation: &Activation) -> Fields {
         .texts("features", activation.features.iter().flatten())
         .text("product_key", activation.key)
         .text("request", activation.request)
+}
+
+pub fn time_reset(reset: &TimeReset) -> Fields {
+    Fields::new()
+        .text("publisher", &reset.publisher)
+        .number("edition", reset.edition)
+        .text("client", reset.client)
+        .text("client_key", to_hex(reset.client_key.as_bytes()))
+        .text("issued", reset.issued)
+        .text("request", reset.request)
 }
 
 pub fn revocations(list: &Revocations) -> Fields {

@@ -13,6 +13,7 @@ use keymuster_core::lease::Lease;
 use keymuster_core::request::{ClientRequest, HostRequest};
 use keymuster_core::revocation::Revocations;
 use keymuster_core::signature::PublicKey;
+use keymuster_core::time_reset::TimeReset;
 use keymuster_core::trust::Trust;
 
 use super::{DOCUMENT_BYTES_MAX, Known, Report, documents, payload};
@@ -38,6 +39,7 @@ pub fn of_bundle(kind: &str, bundle: &Bundle, known: &Known) -> Report {
     });
     report.add("lease", &bundle.lease, documents::lease, |lease, bytes| judge.lease(lease, bytes));
     report.add("activation", &bundle.activation, documents::activation, |body, bytes| judge.activation(body, bytes));
+    report.add("time_reset", &bundle.time_reset, documents::time_reset, |body, bytes| judge.time_reset(body, bytes));
     report.add("entitlement", &bundle.entitlement, documents::entitlement, |body: &Entitlement, bytes| {
         judge.chained(&body.publisher, |chain| chain.entitlement(bytes).map(drop))
     });
@@ -142,6 +144,12 @@ impl Judge<'_> {
         let Activation { client, client_key, edition, .. } = activation;
         let whose = (*client, *client_key, *edition);
         self.asked(&activation.publisher, whose, |chain, asker| chain.activation(bytes, asker).map(drop))
+    }
+
+    fn time_reset(&self, reset: &TimeReset, bytes: &[u8]) -> Verdict {
+        let TimeReset { client, client_key, edition, .. } = reset;
+        let whose = (*client, *client_key, *edition);
+        self.asked(&reset.publisher, whose, |chain, asker| chain.time_reset(bytes, asker).map(drop))
     }
 
     /// A verdict on an answer, as the client would see it that the answer names.

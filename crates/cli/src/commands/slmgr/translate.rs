@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::shown;
 use super::verbs::Verb;
-use crate::answer::{Answer, note};
+use crate::answer::{Answer, confirmed, note, read_line};
 use crate::commands::status;
 use crate::failure::Failure;
 use crate::machine::Machine;
@@ -297,20 +297,4 @@ fn with_consent(
 
 fn is_yes(parameters: &[&str]) -> bool {
     parameters.iter().any(|word| word.eq_ignore_ascii_case("yes"))
-}
-
-/// Whether somebody says yes; where nobody can be asked, nobody does.
-fn confirmed(question: &str) -> Result<bool, Failure> {
-    note(question);
-    if !io::stdin().is_terminal() {
-        return Ok(false);
-    }
-    note("type yes to go on:");
-    Ok(read_line()?.eq_ignore_ascii_case("yes"))
-}
-
-fn read_line() -> Result<String, Failure> {
-    let mut line = String::new();
-    io::stdin().read_line(&mut line).map_err(|why| Failure::file("standard input".as_ref(), &why))?;
-    Ok(line.trim().to_owned())
 }
