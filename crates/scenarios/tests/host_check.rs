@@ -67,16 +67,19 @@ impl Site {
     /// Every row of every table of the host.
     fn rows(&self) -> Vec<String> {
         let db = rusqlite::Connection::open(self.path("host").join("host.db")).unwrap();
-        let mut tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").unwrap();
-        let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        let names = |sql: &str| -> Vec<String> {
+            let mut statement = db.prepare(sql).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        let tables = names("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
         assert!(tables.iter().any(|table| table == "ledger") && tables.iter().any(|table| table == "client"));
         let mut rows = Vec::new();
         for table in tables {
-            let mut statement = db.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            let columns = statement.column_count();
+            let columns = names(&format!("SELECT name FROM pragma_table_info('{table}')"));
+            let mut statement = db.prepare(&format!("SELECT {} FROM {table}", columns.join(", "))).unwrap();
             let mut found = statement.query([]).unwrap();
             while let Some(row) = found.next().unwrap() {
-                let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).unwrap()).collect();
+                let values: Vec<_> = (0..columns.len()).map(|column| row.get_ref(column).unwrap()).collect();
                 rows.push(format!("{table} {values:?}"));
             }
         }
