@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use keymuster_client::{Client, Error, HostAddress, Product, Settings, State, Status};
 use keymuster_core::codes;
+use keymuster_core::fingerprint::{BOARD_SERIAL, MACHINE_ID, NETWORK_CARDS};
 use keymuster_core::muster::Muster;
 use keymuster_core::time::{DAY, HOUR};
 use keymuster_host::engine::Engine;
@@ -31,6 +32,8 @@ struct World {
     host: Option<RunningHost>,
     product: Product,
     clients: Vec<Client>,
+    /// The clocks and facts of machines that differ from the others.
+    machines: Vec<keymuster_client::Env>,
 }
 
 /// A host in this process, so that the test can move its clock; everything else about it is real.
@@ -56,6 +59,7 @@ impl World {
             host: None,
             product,
             clients: Vec::new(),
+            machines: Vec::new(),
         };
         world.start_host();
         world.clients = (0..THRESHOLD).map(|number| world.open(&world.store(number))).collect();
@@ -74,14 +78,23 @@ impl World {
 
     /// The client of a machine.
     fn open(&self, store: &Path) -> Client {
+        self.open_on(store, &self.client_env)
+    }
+
+    fn open_on(&self, store: &Path, env: &keymuster_client::Env) -> Client {
         let host = HostAddress { host: self.address.ip().to_string(), port: self.address.port() };
-        let settings = Settings {
-            store: store.to_owned(),
-            host: Some(host),
-            env: self.client_env.clone(),
-            ..Settings::default()
-        };
+        let settings = Settings { store: store.to_owned(), host: Some(host), env: env.clone(), ..Settings::default() };
         Client::open_with(self.product.clone(), settings).unwrap()
+    }
+
+    /// A machine with a board and a network card of its own.
+    fn build(&mut self, name: &str) -> keymuster_client::Env {
+        let env = keymuster_client::Env::fixed(self.host_env.now(), u64::from(name.as_bytes()[0]));
+        let part = |part: &str| format!("{part} of {name}");
+        let (id, board, card) = (part("id"), part("board"), part("card"));
+        env.set_facts(&[(MACHINE_ID, &id), (BOARD_SERIAL, &board), (NETWORK_CARDS, &card)]);
+        self.machines.push(env.clone());
+        env
     }
 
     fn start_host(&mut self) {
@@ -122,6 +135,7 @@ impl World {
         for _ in 0..secs.div_ceil(HOUR) {
             self.host_env.advance(HOUR);
             self.client_env.advance(HOUR);
+            self.machines.iter().for_each(|env| env.advance(HOUR));
             for client in on {
                 let status = client.status();
                 if status.next_attempt.is_none_or(|due| due <= status.now) {
@@ -130,6 +144,15 @@ impl World {
                 }
             }
         }
+    }
+
+    /// How many client ids the host has noticed with more than one machine.
+    fn shared_identities(&self) -> usize {
+        let path = self.directory.path().join("host/host.db");
+        let mut db = keymuster_service::database::open_read_only(&path).unwrap();
+        let tx = db.transaction().unwrap();
+        let begin = self.host_env.now().minus(365 * DAY);
+        keymuster_host::store::shared_identity::since(&tx, 1, begin, 100).unwrap().len()
     }
 
     /// How many clients the host counts, as its own rows have it.
@@ -227,4 +250,60 @@ fn a_host_that_lost_its_clients_refuses_and_takes_nothing_away() {
     let Err(Error::Refused(refused)) = survivor.activate() else { panic!("below the threshold") };
     assert_eq!((refused.number("count"), refused.number("need")), (Some(1), Some(u64::from(THRESHOLD))));
     drop(world.publisher);
+}
+
+#[test]
+fn two_machines_with_one_image_are_noticed_and_told_what_to_do() {
+    let mut world = World::mustered();
+    let (first, second) = (world.build("first"), world.build("second"));
+    let original = world.open_on(&world.store(50), &first);
+    assert_eq!(original.activate().unwrap().lease.unwrap().count, u64::from(THRESHOLD) + 1);
+    copy(&world.store(50), &world.store(51));
+
+    let clone = world.open_on(&world.store(51), &second);
+    let State::Grace { reason, .. } = clone.status().state else { panic!("{}", clone.status().state) };
+    assert_eq!(reason.to_string(), "the machine has changed");
+    assert!(codes::OUT_OF_TOLERANCE.remedy.contains("keymuster rearm"));
+
+    // For two weeks both go on asking with one identity: each gets its lease, and they count as one.
+    let on: Vec<&Client> = world.clients.iter().chain([&original, &clone]).collect();
+    world.pass_for(15 * DAY, &on);
+    assert_eq!(world.count(), u64::from(THRESHOLD) + 1);
+    let noticed = |client: &Client| client.status().notices.iter().any(|notice| notice.code() == shared());
+    assert!(noticed(&original) || noticed(&clone), "{:?} {:?}", original.status().notices, clone.status().notices);
+    assert!(codes::IDENTITY_SHARED.remedy.contains("keymuster rearm"));
+    assert_eq!(world.shared_identities(), 1, "the host names the client id that two machines use");
+
+    // What it is told to do: the copy is re-armed, and is a client of its own from then on.
+    clone.rearm().unwrap();
+    let clone = world.open_on(&world.store(51), &second);
+    assert!(matches!(clone.status().state, State::Grace { .. }), "{}", clone.status().state);
+    assert_eq!(clone.activate().unwrap().lease.unwrap().count, u64::from(THRESHOLD) + 2);
+    assert_ne!(clone.status().client, original.status().client);
+    let on: Vec<&Client> = world.clients.iter().chain([&original, &clone]).collect();
+    world.pass_for(40 * DAY, &on);
+    for client in on {
+        let status = client.status();
+        assert!(is_licensed(&status), "{}", status.state);
+        assert!(!noticed(client), "{:?}", status.notices);
+    }
+    assert_eq!(world.count(), u64::from(THRESHOLD) + 2);
+}
+
+fn shared() -> Option<&'static codes::Code> {
+    Some(&codes::IDENTITY_SHARED)
+}
+
+/// The directory of a machine, as an image carries it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
