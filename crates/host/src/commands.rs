@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 a rule said no; 2 the command line was not understood; 3 file, disk or network failed.
 
 mod audit;
+mod dns;
 mod exchange;
 mod key_install;
 mod publisher_add;
@@ -54,6 +55,8 @@ enum Command {
     Unset(set::UnsetOptions),
     /// Show what this host holds, whom it counts and what to do next.
     Status(status::Options),
+    /// Show what DNS says about this host and what differs, change it, or print the records to enter by hand.
+    Dns(dns::Options),
     /// Show what administrators did and when.
     Audit(audit::Options),
     /// Print the unit with which systemd runs this program.
@@ -73,6 +76,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Set(options) => set::run(&data_dir, &options),
         Command::Unset(options) => set::run_unset(&data_dir, &options),
         Command::Status(options) => status::run(&data_dir, &options),
+        Command::Dns(options) => dns::run(&data_dir, &options),
         Command::Audit(options) => audit::run(&data_dir, &options),
         Command::Unit => unit::run(&data_dir),
     }

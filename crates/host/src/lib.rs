@@ -12,6 +12,7 @@ pub mod store;
 
 // What it does.
 pub mod certify;
+pub mod dns;
 pub mod engine;
 pub mod exchange;
 pub mod listening;

@@ -190,4 +190,68 @@ codes! {
         remedy: "choose a value within the range in the message; only the publisher can widen it, with a newer licence \
                  pack",
     }
+
+    DNS_SERVER_UNREACHABLE: 430 "dns-server-unreachable" Failure 0 {
+        sentence: "the DNS server gives no usable answer to the host",
+        cause: "the DNS server is stopped, or its address is mistyped",
+        cause: "a firewall drops TCP port 53 between host and DNS server: changes are sent over TCP",
+        cause: "a name server that only resolves names refuses questions from this machine, or cannot find the answer",
+        check: "read in the message which server was asked and how it failed",
+        check: "ask the server from this machine for the SOA record of the zone, over TCP",
+        remedy: "correct the address, or let the host reach port 53 of the server over TCP and UDP; the host tries again \
+                 by itself, and clients that know a host go on with it",
+    }
+
+    DNS_ZONE_NOT_SERVED: 431 "dns-zone-not-served" Failure 0 {
+        sentence: "the DNS server does not hold the zone that the host's records belong to",
+        cause: "the domain is mistyped, or is the responsibility of another name server",
+        cause: "the address is that of a resolver, or of a secondary server, and not of the zone's primary server",
+        cause: "the server holds the zone for other clients only, or could not load it",
+        check: "ask DNS for the SOA record of the domain: its first name is the primary server",
+        check: "look in the name server's log for the zone",
+        remedy: "name the zone's primary server; a server takes changes of the zones that it is primary for",
+    }
+
+    DNS_UPDATE_REFUSED: 432 "dns-update-refused" Failure 0 {
+        sentence: "the DNS server knows the host's key and does not let it change these records",
+        cause: "the zone does not allow changes by this key: its update policy names another key, name or type",
+        cause: "another host owns the record set, or holds the only key that may write it (event 12293 on a KMS host)",
+        cause: "the zone takes no dynamic updates, or only such as Active Directory signs, as on a Windows DNS server",
+        cause: "the server answers SERVFAIL because it may not write the zone's journal into its own directory",
+        cause: "the name of the records is an alias (CNAME), beside which nothing else can stand",
+        check: "run `keymuster-host dns`: it shows which records are there and whose they are",
+        check: "look in the name server's log: it names the key, the record and the rule that refused",
+        remedy: "grant the key the right to change SRV records at _keymuster._tcp of the domain, the same for every host; \
+                 or enter the records by hand, as `keymuster-host dns --print` shows them",
+        known_as: "0x80072338",
+    }
+
+    DNS_KEY_MISMATCH: 433 "dns-key-mismatch" Failure 0 {
+        sentence: "host and DNS server do not have the same key, so that nothing was changed",
+        cause: "the name server does not know a key of this name: it was not configured or not reloaded",
+        cause: "the secret differs, because the key was made anew on one side only",
+        cause: "the server does not sign its answers, because it does not know signed updates",
+        check: "compare the name in the key file with the key statement in the name server's configuration",
+        check: "compare the two secrets by their checksums, and look in the name server's log for BADKEY or BADSIG",
+        remedy: "copy the key file of the name server to the host again, and reload the name server",
+    }
+
+    DNS_CLOCK_DIFFERS: 434 "dns-clock-differs" Failure 0 {
+        sentence: "the clocks of host and DNS server differ by more than the five minutes that a signature holds",
+        cause: "the host's machine has no time source, or was resumed with an old time",
+        cause: "the name server's clock is wrong",
+        check: "read in the message by how much the clocks differ",
+        check: "compare both with a clock that you trust, in UTC",
+        remedy: "synchronise the clock that is wrong; the host tries again by itself",
+    }
+
+    DNS_KEY_FILE_UNUSABLE: 435 "dns-key-file-unusable" Failure 0 {
+        sentence: "the file with the DNS key cannot be read, or is not a key",
+        cause: "the path is mistyped, or the user of the service may not read the file",
+        cause: "the file has only the secret, more than one key, or an algorithm other than hmac-sha256",
+        check: "read in the message which file it is and what is wrong with it",
+        check: "look at the owner and rights of the file: it should be readable by the user of the service alone",
+        remedy: "make a key with tsig-keygen, give the same key statement to the name server and to the host, and let \
+                 the user of the service read the file",
+    }
 }

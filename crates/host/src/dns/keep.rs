@@ -1,0 +1,151 @@
+//! Keeping the host in DNS while it serves: at once, after each change, and once a day, because records get lost.
+//!
+//! What was published and is wanted no longer is withdrawn. When the host stops, its records stay: it will be back.
+
+use std::time::Duration;
+
+use keymuster_service::exit::Coded;
+use keymuster_service::{Env, Stop};
+use tokio::sync::watch;
+
+use super::Publication;
+use super::publish::{publish, withdraw};
+
+/// Publications whose records may still be there; for more changes than this without one success the oldest is given up.
+const STANDING_MAX: usize = 16;
+
+/// Keeps DNS as the newest of these publications says, until the stop. Nothing is there to do while there is none.
+pub async fn keep_published(publications: watch::Receiver<Option<Publication>>, env: Env, stop: Stop) {
+    keep(publications, &env, &stop, PACE).await;
+}
+
+/// When DNS is looked after again.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// After a success.
+    daily: Duration,
+    /// After the first failure; each further one doubles it.
+    retry: Duration,
+    retry_max: Duration,
+}
+
+const PACE: Pace = Pace {
+    daily: Duration::from_secs(24 * 3600),
+    retry: Duration::from_secs(10),
+    retry_max: Duration::from_secs(3600),
+};
+
+impl Pace {
+    /// The time until the next attempt, after so many failures in a row.
+    fn pause(&self, failures: u32) -> Duration {
+        match failures.checked_sub(1) {
+            None => self.daily,
+            Some(doublings) => self.retry.saturating_mul(2_u32.saturating_pow(doublings)).min(self.retry_max),
+        }
+    }
+}
+
+async fn keep(mut publications: watch::Receiver<Option<Publication>>, env: &Env, stop: &Stop, pace: Pace) {
+    let mut keeper = Keeper { env, pace, wanted: None, standing: Vec::new(), told: None, failures: 0 };
+    loop {
+        keeper.want(publications.borrow_and_update().clone());
+        loop {
+            // A change waits for the end of an attempt: what a server has not answered, it may still carry out.
+            let pause = tokio::select! {
+                pause = keeper.attempt() => pause,
+                () = stop.asked() => return,
+            };
+            tokio::select! {
+                () = changed(&mut publications) => break,
+                () = tokio::time::sleep(pause) => {}
+                () = stop.asked() => return,
+            }
+        }
+    }
+}
+
+/// Returns when there is another publication; never, when nobody is left who could send one.
+async fn changed(publications: &mut watch::Receiver<Option<Publication>>) {
+    if publications.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+struct Keeper<'a> {
+    env: &'a Env,
+    pace: Pace,
+    wanted: Option<Publication>,
+    /// Earlier publications that may still be in DNS, the oldest first.
+    standing: Vec<Publication>,
+    /// What was logged last about what is wanted.
+    told: Option<&'static str>,
+    /// So many attempts have failed since the last success.
+    failures: u32,
+}
+
+impl Keeper<'_> {
+    fn want(&mut self, wanted: Option<Publication>) {
+        self.standing.extend(std::mem::replace(&mut self.wanted, wanted));
+        if self.standing.len() > STANDING_MAX {
+            let given_up = self.standing.remove(0);
+            tracing::warn!(host = %given_up.target, "earlier records may stay in DNS: too many changes have failed");
+        }
+        (self.told, self.failures) = (None, 0);
+    }
+
+    /// Brings DNS to what is wanted, and returns after which time to do so again.
+    async fn attempt(&mut self) -> Duration {
+        let had = !self.standing.is_empty();
+        let settled = self.settle().await;
+        self.failures = if settled.is_err() { self.failures + 1 } else { 0 };
+        let pause = self.pace.pause(self.failures);
+        let news = match &settled {
+            Err(failure) => failure.code.name,
+            Ok(()) => "settled",
+        };
+        // What was told already is not told again.
+        if self.told.replace(news) == Some(news) {
+            return pause;
+        }
+        match (settled, &self.wanted) {
+            (Err(Coded { code, detail }), _) => {
+                let retry_in_secs = pause.as_secs();
+                tracing::warn!(code = code.name, error = detail, retry_in_secs, "cannot bring DNS up to date");
+            }
+            (Ok(()), Some(Publication { zones, target, port, .. })) => {
+                let zones: Vec<&str> = zones.iter().map(|zone| zone.name.as_str()).collect();
+                tracing::info!(zones = zones.join(" "), host = %target, port, "published in DNS");
+            }
+            (Ok(()), None) if had => tracing::info!("withdrawn from DNS"),
+            (Ok(()), None) => {}
+        }
+        pause
+    }
+
+    /// Publishes what is wanted, then withdraws what is left of earlier publications.
+    async fn settle(&mut self) -> Result<(), Coded> {
+        if let Some(wanted) = &self.wanted {
+            publish(wanted, self.env).await?;
+        }
+        while let Some(earlier) = self.standing.first() {
+            if let Some(left) = left(earlier, self.wanted.as_ref()) {
+                withdraw(&left, self.env).await?;
+            }
+            self.standing.remove(0);
+        }
+        Ok(())
+    }
+}
+
+/// What an earlier publication brought into DNS and the present one does not; nothing if there is no such record.
+fn left(earlier: &Publication, wanted: Option<&Publication>) -> Option<Publication> {
+    let mut left = earlier.clone();
+    if let Some(wanted) = wanted.filter(|wanted| wanted.target == earlier.target) {
+        left.zones.retain(|zone| wanted.zones.iter().all(|other| other.name != zone.name));
+        left.addresses.retain(|address| !wanted.addresses.contains(address));
+    }
+    (!left.zones.is_empty() || !left.addresses.is_empty()).then_some(left)
+}
+
+#[cfg(test)]
+mod tests;
