@@ -61,7 +61,7 @@ fn exit_codes_and_messages() {
         ("activate --host a/b".into(), 2, vec![], vec!["error: setting host is \"a/b\"; expected a name or an IP"]),
         ("activate --request r".into(), 1, vec![], vec!["a request file is for a MAK", "(KM-217 wrong-way)"]),
         ("activate --response aurora.pack".into(), 5, vec![], vec!["no request of this client waits"]),
-        ("activate --response none".into(), 3, vec![], vec!["error: cannot use none"]),
+        ("activate --response none".into(), 3, vec![], vec!["error: cannot read none: No such file"]),
         ("release".into(), 1, vec![], vec!["no lease is held that could be released (KM-214"]),
         ("renew --host 127.0.0.1:9".into(), 3, vec![], vec!["(KM-503 connection-refused)"]),
         ("explain KM-201".into(), 0, vec!["KM-201 threshold-not-met: ", "What to do:"], vec![]),
@@ -146,7 +146,12 @@ fn a_mak_by_file_and_by_standard_input() {
     let (place, publisher) = (Place::with_product(), Publisher::aurora());
     let mak = publisher.key(KeyKind::Mak, 1).reveal();
     place.check_with_input("install-key", format!("{mak}\n").as_bytes(), 0, &["by the MAK that ends in"]);
-    place.check("activate --request out.request", 0, &["out.request holds the request", "within 30 days"], &[]);
+    place.check(
+        "activate --request out.request",
+        0,
+        &["wrote out.request", "holds the whole MAK", "within 30 days"],
+        &[],
+    );
     let shown = place.check("inspect out.request", 0, &["request of a client", "activate by a MAK", "…-"], &[]);
     assert!(!shown.contains(&mak));
 
