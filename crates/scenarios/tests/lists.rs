@@ -240,7 +240,7 @@ fn every_machine_of_a_list_has_its_own_result() {
         assert!(table.contains(part), "{part:?} is missing in:\n{table}");
     }
     let remedy = format!("  threshold-not-met: {}\n", codes::THRESHOLD_NOT_MET.remedy);
-    assert!(table.contains(&remedy), "{table}");
+    assert!(table.contains(&remedy) && table.contains("  no code: start the product once"), "{table}");
     assert!(progress.contains("5 of 5: ") && progress.contains(": closed: failed: "), "{progress}");
     let again = fs::read_to_string(&out).unwrap();
     assert!(again.contains(&format!("alpha,,render-farm,{alpha},{host},,done,,")), "{again}");

@@ -1,6 +1,6 @@
 //! The results of a run: a table for people, an array for machines, a file for spreadsheets; all in the order of the list.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use keymuster::list::{Row, Written, write};
@@ -84,10 +84,10 @@ fn summary(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// What to do, once for each code.
+/// What to do, once for each code and each advice.
 fn remedies(outcomes: &[Outcome]) -> String {
-    let remedies: BTreeMap<&str, &str> =
-        outcomes.iter().filter_map(|one| Some((one.code.as_deref()?, one.remedy.as_deref()?))).collect();
+    let pair = |one: &Outcome| Some((one.code.clone().unwrap_or_else(|| "no code".to_owned()), one.remedy.clone()?));
+    let remedies: BTreeSet<(String, String)> = outcomes.iter().filter_map(pair).collect();
     let lines = remedies.iter().map(|(code, remedy)| format!("  {code}: {remedy}\n"));
     if remedies.is_empty() { String::new() } else { format!("what to do:\n{}", lines.collect::<String>()) }
 }
