@@ -139,7 +139,7 @@ impl Client {
             edition_name: product.edition().name.clone(),
             client: loaded.is_identified.then_some(loaded.identity.client),
             rearms_left: loaded.rearms_left(product),
-            way: record.mak.as_ref().map_or(Way::Host, |mak| Way::Mak { last_five: mak.last_five.clone() }),
+            way: way(record),
             now: time.now,
             time_suspect: time.suspect,
             features: features(state, &loaded, product),
@@ -208,7 +208,7 @@ impl Client {
         let kind = coverage::check_client_key(&key, product.edition(), product.catalogue());
         let kind = kind.map_err(Error::KeyRefused)?;
         self.check_way(if kind == KeyKind::Mak { Act::Mak } else { Act::Activate })?;
-        let mak = (kind == KeyKind::Mak).then(|| Mak { last_five: key.last_five(), secret: Some(key.reveal()) });
+        let mak = (kind == KeyKind::Mak).then(|| Mak::installed(&key));
         self.update(|record| {
             record.mak = mak;
             record.pending = None;
@@ -333,6 +333,11 @@ impl Loaded {
         self.held.as_ref().is_some_and(|held| held.is_valid(now))
     }
 
+    /// Whether an activation by a MAK is held that needs nobody.
+    pub fn is_activated(&self, env: &Env) -> bool {
+        self.held.as_ref().is_some_and(|held| held.lease().is_none()) && self.is_in_order(env)
+    }
+
     /// Takes over a record that was read or written.
     fn take(&mut self, record: Record) {
         let held = record.held.as_ref().map(|held| self.reader.stored(held)).transpose();
@@ -341,6 +346,14 @@ impl Loaded {
             Err(why) => (None, Some(why)),
         };
         self.record = record;
+    }
+}
+
+fn way(record: &Record) -> Way {
+    match &record.mak {
+        None => Way::Host,
+        Some(Mak { last_five: None, .. }) => Way::Proxy,
+        Some(Mak { last_five: Some(last_five), .. }) => Way::Mak { last_five: last_five.clone() },
     }
 }
 

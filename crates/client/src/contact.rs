@@ -6,17 +6,19 @@ use keymuster_core::bundle::Bundle;
 use keymuster_core::codes;
 use keymuster_core::request::Act;
 
-use crate::answer::{Held, HeldDocument};
-use crate::client::{Client, Loaded};
+use crate::answer::Held;
+use crate::client::Client;
 use crate::error::Error;
 use crate::outcome;
+use crate::record::Mak;
 use crate::request::Open;
 use crate::route::{Outcome, Route};
 use crate::status::Status;
 use crate::store::contact_lock;
 
 impl Client {
-    /// Asks for activation now: a host for a lease, or the authority for an activation by the installed MAK.
+    /// Asks for activation now: a host for a lease, or the authority for an activation by the installed MAK; or, if that
+    /// was begun with [`activate_by_proxy`](Client::activate_by_proxy), a host for an activation by its administrator's MAK.
     ///
     /// It takes as long as the network takes, at most about a minute. An error changes nothing about what is held.
     ///
@@ -32,6 +34,36 @@ impl Client {
     /// ```
     pub fn activate(&self) -> Result<Status, Error> {
         self.ask(&|| false)
+    }
+
+    /// Has this machine activated by a MAK that it never sees: a host collects its request, the host's administrator adds
+    /// the MAK and exchanges it with the publisher, and the machine fetches the result. For machines that do not reach the
+    /// publisher's authority.
+    ///
+    /// The first answer is a refusal, `exchange-pending`. [`activate`](Client::activate) and a running
+    /// [`keep_alive`](Client::keep_alive) ask again, with the same request for 30 days; installing a key ends it. What is
+    /// held stays valid meanwhile.
+    ///
+    /// ```no_run
+    /// # use keymuster_client::{Client, Error};
+    /// # fn run(client: Client) {
+    /// match client.activate_by_proxy() {
+    ///     Err(Error::Refused(no)) if no.name == "exchange-pending" => println!("collected: {}", no.detail),
+    ///     Ok(status) => println!("{}", status.state),
+    ///     Err(error) => println!("{error}; what to do: {}", error.code().remedy),
+    /// }
+    /// # }
+    /// ```
+    pub fn activate_by_proxy(&self) -> Result<Status, Error> {
+        self.check_way(Act::Mak)?;
+        self.update(|record| {
+            if !record.mak.as_ref().is_some_and(Mak::is_by_proxy) {
+                record.mak = Some(Mak::by_proxy());
+                record.pending = None;
+                record.next_attempt = None;
+            }
+        })?;
+        self.activate()
     }
 
     /// Asks for the next lease now, whether or not it is due. An activation by a MAK needs none.
@@ -54,7 +86,8 @@ impl Client {
     /// made again for 30 days, or until its answer has come.
     pub fn request_file(&self) -> Result<Vec<u8>, Error> {
         let _contact = self.shared.store.lock(&self.contact_lock())?;
-        if self.act()? != Some(Act::Mak) {
+        let has_key = self.current().record.mak.is_some_and(|mak| mak.secret.is_some());
+        if self.act()? != Some(Act::Mak) || !has_key {
             return Err(Client::wrong_way("a request file is for a MAK, and none is installed that has not been used"));
         }
         self.check_way(Act::Mak)?;
@@ -112,20 +145,19 @@ impl Client {
 
     /// What is to be asked for; nothing where a MAK has done its work.
     fn act(&self) -> Result<Option<Act>, Error> {
-        let Loaded { record, held, .. } = self.current();
-        let Some(mak) = &record.mak else { return Ok(Some(Act::Activate)) };
+        let env = &self.shared.settings.env;
+        let loaded = self.current();
+        let Some(mak) = &loaded.record.mak else { return Ok(Some(Act::Activate)) };
         if mak.secret.is_some() {
             return Ok(Some(Act::Mak));
         }
-        let now = record.mark.mark().effective(self.shared.settings.env.reading()).now;
-        let is_activation = |held: &Held| matches!(held.document, HeldDocument::Activation(_)) && held.is_valid(now);
-        let is_moved = record.held.as_ref().is_some_and(|held| held.out_of_tolerance_since.is_some());
-        let why = match held.as_ref().is_some_and(is_activation) {
-            true if is_moved => &codes::OUT_OF_TOLERANCE,
-            true => return Ok(None),
-            false => &codes::EXPIRED,
-        };
-        Err(Error::KeyNeeded { last_five: mak.last_five.clone(), why })
+        if loaded.is_activated(env) {
+            return Ok(None);
+        }
+        let Some(last_five) = mak.last_five.clone() else { return Ok(Some(Act::Mak)) };
+        let is_valid = loaded.is_valid(loaded.now(env)) && loaded.held.as_ref().and_then(Held::lease).is_none();
+        let why = if is_valid { &codes::OUT_OF_TOLERANCE } else { &codes::EXPIRED };
+        Err(Error::KeyNeeded { last_five, why })
     }
 
     /// Goes from host to host and writes down what came of it.
@@ -134,6 +166,7 @@ impl Client {
         let mut route = Route::new(self, act, stop);
         let open = self.check_way(act).and_then(|()| self.open_request(act));
         let result = open.and_then(|open| route.run(open));
+        let (is_for_authority, collected_by) = (route.is_for_authority, route.collected_by.take());
         let trail = route.into_trail();
         match result {
             Ok((outcome, host)) => self.update(|record| {
@@ -143,7 +176,7 @@ impl Client {
                     Outcome::Released => outcome::let_go(record),
                     Outcome::TimeStated(_) => unreachable!("only a request for the time is answered so"),
                 }
-                if act != Act::Mak {
+                if !is_for_authority {
                     outcome::remember_host(record, &host);
                 }
             }),
@@ -153,6 +186,9 @@ impl Client {
                 let _ = self.update(|record| {
                     record.trail = trail;
                     outcome::note_failure(record, &error, retry, env);
+                    if let Some(host) = &collected_by {
+                        outcome::remember_host(record, host);
+                    }
                 });
                 Err(error)
             }

@@ -101,7 +101,7 @@ fn run(client: &Client, signal: &Signal) {
         let earliest = wait.until(now);
         let due = match loaded.captured_until() {
             Some(until) => Some(until),
-            None => due(&loaded, now).map(|due| if at_once { now } else { due.max(earliest) }),
+            None => due(&loaded, env).map(|due| if at_once { now } else { due.max(earliest) }),
         };
         if due.is_some_and(|due| due <= now) {
             if !signal.begin_asking() {
@@ -145,10 +145,14 @@ fn begin_anew(client: &Client) {
 }
 
 /// When to ask next; `None` while there is nothing to ask for.
-fn due(loaded: &Loaded, now: Timestamp) -> Option<Timestamp> {
+fn due(loaded: &Loaded, env: &Env) -> Option<Timestamp> {
     let record = &loaded.record;
-    let is_activated = record.mak.as_ref().is_some_and(|mak| mak.secret.is_none());
-    (!record.released && !is_activated).then(|| record.next_attempt.unwrap_or(now))
+    let is_done = record.mak.as_ref().is_some_and(|mak| match mak.is_by_proxy() {
+        true => loaded.is_activated(env),
+        // A MAK that was used is not here any more.
+        false => mak.secret.is_none(),
+    });
+    (!record.released && !is_done).then(|| record.next_attempt.unwrap_or_else(|| loaded.now(env)))
 }
 
 /// How long a client that holds a lease waits at its start, so that machines which are switched on together do not ask

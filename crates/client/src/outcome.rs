@@ -3,13 +3,14 @@
 //! Only [`keep`] and [`let_go`] touch what is held; nothing that fails does.
 
 use keymuster_core::catalogue::Interval;
+use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
 
 use crate::answer::Accepted;
 use crate::discovery::Candidate;
 use crate::env::Env;
 use crate::error::Error;
-use crate::record::{HostRecord, MarkRecord, Record, RefusalRecord};
+use crate::record::{HostRecord, Mak, MarkRecord, Pending, Record, RefusalRecord};
 
 /// The first delay after an attempt without an answer, in seconds; it doubles each time.
 const BACKOFF_SECS: u64 = 2;
@@ -49,7 +50,13 @@ pub(crate) fn remember_host(record: &mut Record, host: &Candidate) {
 pub(crate) fn note_failure(record: &mut Record, error: &Error, retry: Interval, env: &Env) {
     let now = record.mark.mark().at;
     let secs = if let Error::Refused(refused) = error {
-        record.pending = None;
+        let is_by_proxy = record.mak.as_ref().is_some_and(Mak::is_by_proxy);
+        record.pending = match record.pending.take() {
+            Some(collected) if is_by_proxy && refused.is(&codes::EXCHANGE_PENDING) => {
+                Some(Pending { in_file: true, ..collected })
+            }
+            _ => None,
+        };
         record.failures = 0;
         record.last_contact = Some(now);
         record.last_refusal = Some(RefusalRecord {

@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use keymuster_core::clock::{Jump, Mark};
 use keymuster_core::document::Signed;
 use keymuster_core::id::ClientId;
+use keymuster_core::key::ProductKey;
 use keymuster_core::request::{Act, ClientRequest, Fact};
 use keymuster_core::signature::{PublicKey, SecretKey};
 use keymuster_core::time::{DAY, Timestamp};
@@ -82,7 +83,7 @@ pub(crate) struct Record {
     /// Of the last request.
     #[n(3)]
     pub counter: u64,
-    /// The MAK that was installed; `None` where a host is asked.
+    /// By which MAK an activation is asked for; `None` where a host is asked for a lease.
     #[n(4)]
     pub mak: Option<Mak>,
     #[n(5)]
@@ -209,15 +210,31 @@ impl MarkRecord {
     }
 }
 
-/// An installed MAK.
+/// An installed MAK, or the wish for an activation by one that a host's administrator adds.
 #[derive(Clone, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Mak {
+    /// `None` where this machine never sees the MAK.
     #[n(1)]
-    pub last_five: String,
+    pub last_five: Option<String>,
     /// The whole key, until it has been used.
     #[n(2)]
     pub secret: Option<String>,
+}
+
+impl Mak {
+    pub fn installed(key: &ProductKey) -> Mak {
+        Mak { last_five: Some(key.last_five()), secret: Some(key.reveal()) }
+    }
+
+    /// The one that a host's administrator adds.
+    pub fn by_proxy() -> Mak {
+        Mak { last_five: None, secret: None }
+    }
+
+    pub fn is_by_proxy(&self) -> bool {
+        self.last_five.is_none()
+    }
 }
 
 /// A request that was signed and not answered; a retry sends the same bytes.
@@ -228,7 +245,7 @@ pub(crate) struct Pending {
     pub request: ByteVec,
     #[n(2)]
     pub made_at: Timestamp,
-    /// It was written to a file, so it may take weeks.
+    /// It was written to a file, or a host has collected it: people carry it, so it may take weeks.
     #[n(3)]
     pub in_file: bool,
 }

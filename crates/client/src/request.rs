@@ -18,7 +18,7 @@ use crate::record::{Pending, SharedRecord};
 
 /// How long a request that went out is repeated, in seconds; hosts remember it for as long.
 const PENDING_SECS: u64 = DAY;
-/// How long a request in a file waits for its answer, in seconds.
+/// How long a request waits for its answer that people carry, in seconds.
 const PENDING_FILE_SECS: u64 = 30 * DAY;
 /// A counter that a refusal claims to have seen is believed this far ahead, since nobody signs refusals.
 const COUNTER_JUMP_MAX: u64 = 1 << 32;
@@ -94,7 +94,10 @@ impl Client {
         let now = record.mark.mark().effective(self.shared.settings.env.reading()).now;
         let secs_max = if pending.in_file { PENDING_FILE_SECS } else { PENDING_SECS };
         let signed = pending.signed()?;
-        let is_ours = signed.act == act && signed.client == reader.client && signed.client_key == reader.key;
+        // One without the MAK is for a host to collect, and one with it for the authority alone.
+        let has_key = act == Act::Mak && record.mak.as_ref().is_some_and(|mak| mak.secret.is_some());
+        let is_this = signed.act == act && signed.key.is_some() == has_key;
+        let is_ours = is_this && signed.client == reader.client && signed.client_key == reader.key;
         (is_ours && now.secs_since(pending.made_at) <= secs_max).then_some(Open { signed, made_at: pending.made_at })
     }
 

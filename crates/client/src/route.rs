@@ -33,24 +33,30 @@ pub(crate) struct Route<'a> {
     trail: Vec<TriedRecord>,
     /// A request is numbered anew once, or two hosts that disagree would go on for ever.
     renumbered: bool,
+    /// Whether the publisher's authority is asked, and no host.
+    pub is_for_authority: bool,
+    /// The host that has collected the request.
+    pub collected_by: Option<Candidate>,
 }
 
 /// The port of a URL that names none.
 const HTTP_PORT: u16 = 80;
 
 /// Refusals that speak for one host alone: another may serve what this one does not.
-static OF_THIS_HOST: [&Code; 5] = [
+static OF_THIS_HOST: [&Code; 6] = [
     &codes::PUBLISHER_UNKNOWN,
     &codes::EDITION_UNKNOWN,
     &codes::EDITION_NOT_COVERED,
     &codes::ENTITLEMENT_EXPIRED,
     &codes::HOST_NOT_ACTIVATED,
+    &codes::EXCHANGE_FULL,
 ];
 
 impl<'a> Route<'a> {
     pub fn new(client: &'a Client, act: Act, stop: &'a dyn Fn() -> bool) -> Route<'a> {
         let finder = client.finder();
-        Route { client, act, finder, stop, trail: Vec::new(), renumbered: false }
+        let (is_for_authority, collected_by) = (false, None);
+        Route { client, act, finder, stop, trail: Vec::new(), renumbered: false, is_for_authority, collected_by }
     }
 
     pub fn into_trail(self) -> Vec<TriedRecord> {
@@ -59,13 +65,15 @@ impl<'a> Route<'a> {
 
     /// Asks one host after the other; DNS only when those at hand did not decide.
     pub fn run(&mut self, mut open: Open) -> Result<(Outcome, Candidate), Error> {
+        // A request with a MAK goes to the authority, and one without is for a host to collect.
+        self.is_for_authority = self.act == Act::ResetTime || open.signed.key.is_some();
         let record = self.client.current().record;
         let (mut tried, mut errors, mut domains) = (Vec::new(), Vec::new(), Vec::new());
-        let mut queue = match self.is_for_authority() {
+        let mut queue = match self.is_for_authority {
             true => vec![self.authority()?],
             false => self.finder.at_hand(record.host.as_ref(), open.made_at),
         };
-        for is_last in [self.is_for_authority(), true] {
+        for is_last in [self.is_for_authority, true] {
             for candidate in queue {
                 if tried.contains(&candidate.address) || tried.len() == TARGETS_MAX || (self.stop)() {
                     continue;
@@ -73,7 +81,10 @@ impl<'a> Route<'a> {
                 tried.push(candidate.address.clone());
                 match self.ask(&candidate, &mut open) {
                     Ok(outcome) => return Ok((outcome, candidate)),
-                    Err(error) if decides(&error) => return Err(error),
+                    Err(error) if decides(&error) => {
+                        self.collected_by = Some(candidate).filter(|_| is_pending(&error));
+                        return Err(error);
+                    }
                     Err(error) => errors.push(error),
                 }
             }
@@ -89,7 +100,7 @@ impl<'a> Route<'a> {
     /// Asks one host, and notes what came of it.
     fn ask(&mut self, candidate: &Candidate, open: &mut Open) -> Result<Outcome, Error> {
         let result = self.ask_any(candidate, open);
-        let result = if self.is_for_authority() { result.map_err(of_authority) } else { result };
+        let result = if self.is_for_authority { result.map_err(of_authority) } else { result };
         let outcome = match &result {
             Ok(_) => "answered".into(),
             Err(error) => format!("{error} ({})", error.code()),
@@ -144,18 +155,13 @@ impl<'a> Route<'a> {
     /// Where to connect; a MAK goes to this machine alone, because it would go unencrypted.
     fn addresses(&self, candidate: &Candidate) -> Result<Vec<SocketAddr>, Error> {
         let mut addresses = self.finder.addresses(candidate)?;
-        if self.act == Act::Mak {
+        if self.act == Act::Mak && self.is_for_authority {
             addresses.retain(|address| address.ip().is_loopback());
             if addresses.is_empty() {
                 return Err(Error::SecretOverPlainHttp { authority: candidate.address.to_string() });
             }
         }
         Ok(addresses)
-    }
-
-    /// Whether the publisher's authority is asked, and no host.
-    fn is_for_authority(&self) -> bool {
-        matches!(self.act, Act::Mak | Act::ResetTime)
     }
 
     fn authority(&self) -> Result<Candidate, Error> {
@@ -187,6 +193,11 @@ fn decides(error: &Error) -> bool {
         Error::StateUnwritable { .. } | Error::SecretOverPlainHttp { .. } => true,
         _ => false,
     }
+}
+
+/// Whether the host has collected the request and waits for the authority's answer.
+fn is_pending(error: &Error) -> bool {
+    matches!(error, Error::Refused(refused) if refused.is(&codes::EXCHANGE_PENDING))
 }
 
 /// Of several failures the one that says most is returned; those that say alike in the order of the hosts.

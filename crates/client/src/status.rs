@@ -76,11 +76,14 @@ impl fmt::Display for HelpUrl {
     }
 }
 
-/// Who is asked for activation; the kind of the installed key decides.
+/// Who is asked for activation: the kind of the installed key decides, or
+/// [`activate_by_proxy`](crate::Client::activate_by_proxy).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Way {
     /// A host of the customer, with the edition's setup key.
     Host,
+    /// A host of the customer, whose administrator adds the MAK.
+    Proxy,
     /// The publisher's authority, with a MAK.
     Mak {
         /// The last five symbols of the key.

@@ -15,11 +15,16 @@ use crate::machines::{self, Many, Task};
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("list").arg("from").conflicts_with("Asker")))]
 pub struct Options {
+    /// Ask a host to have this machine activated by a MAK that its administrator adds; later calls ask for the result.
+    #[arg(long, conflicts_with_all = ["Asker", "list"])]
+    by_proxy: bool,
     #[command(flatten)]
     carried: Asker,
     #[command(flatten)]
     many: Many,
 }
+
+const ASKING_BY_PROXY: &str = "asking a host, whose administrator adds the MAK …";
 
 pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
     if let Some(result) = machines::run(machine, &options.many, Task::Activate) {
@@ -32,14 +37,21 @@ pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
     if let Some(response) = options.carried.read_response()? {
         return Ok(status::of(&client.accept_response(&response)?));
     }
-    note(waiting_for(&client));
-    Ok(status::of(&client.activate()?))
+    let activated = if options.by_proxy {
+        note(ASKING_BY_PROXY);
+        client.activate_by_proxy()?
+    } else {
+        note(waiting_for(&client));
+        client.activate()?
+    };
+    Ok(status::of(&activated))
 }
 
 /// What the program waits for while it asks.
 pub fn waiting_for(client: &Client) -> String {
     match client.status().way {
         Way::Host => "asking a host …".to_owned(),
+        Way::Proxy => ASKING_BY_PROXY.to_owned(),
         Way::Mak { .. } => "asking the publisher's authority …".to_owned(),
     }
 }

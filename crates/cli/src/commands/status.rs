@@ -45,8 +45,11 @@ fn fields(status: &Status) -> Fields {
         State::Licensed { until, renew_after } => (until, renew_after),
         State::Notification { since, .. } => (Some(since), None),
     };
+    let is_activated = matches!(status.state, State::Licensed { .. }) && status.lease.is_none();
     let way = match &status.way {
         Way::Host => "by a host".to_owned(),
+        Way::Proxy if is_activated => "by a MAK that the host's administrator added".to_owned(),
+        Way::Proxy => "by a MAK that the host's administrator adds in an exchange".to_owned(),
         Way::Mak { last_five } => format!("by the MAK that ends in {last_five}, at the publisher's authority"),
     };
     let fields = Fields::new()
