@@ -1,7 +1,8 @@
 //! `cargo xtask setup`: what the tests need beyond Rust, installed once and then recognised in a blink.
 //!
-//! The tests talk to a real name server (BIND), reach machines through a real SSH server (OpenSSH), and read documents with
-//! an independent reader in Python, which lives in `target/venv` with pinned versions.
+//! The tests talk to a real name server (BIND), reach machines through a real SSH server (OpenSSH), have units checked by
+//! `systemd-analyze`, and read documents with an independent reader in Python, which lives in `target/venv` with pinned
+//! versions.
 //! Servers are only ever started by a test, with a configuration of its own: the services of the packages must not run.
 
 use std::fs;
@@ -25,15 +26,17 @@ struct Package {
 const NAME_SERVER: Package = Package { name: "bind9", is_present: name_server_is_present, units: &["named.service"] };
 const SSH_SERVER: Package =
     Package { name: "openssh-server", is_present: ssh_server_is_present, units: &["ssh.socket", "ssh.service"] };
+/// For its command that checks units; where systemd does not run, the package starts nothing.
+const SYSTEMD: Package = Package { name: "systemd", is_present: unit_checker_is_present, units: &[] };
 const PYTHON: Package = Package { name: "python3", is_present: python_is_present, units: &[] };
 const PYTHON_VENV: Package = Package { name: "python3-venv", is_present: python_venv_is_present, units: &[] };
 
 /// Installs whatever is missing.
 pub fn run() -> Result<()> {
     if environment_is_ready() {
-        return install_missing(&[NAME_SERVER, SSH_SERVER]);
+        return install_missing(&[NAME_SERVER, SSH_SERVER, SYSTEMD]);
     }
-    install_missing(&[NAME_SERVER, SSH_SERVER, PYTHON, PYTHON_VENV])?;
+    install_missing(&[NAME_SERVER, SSH_SERVER, SYSTEMD, PYTHON, PYTHON_VENV])?;
     make_environment()
 }
 
@@ -45,6 +48,10 @@ fn name_server_is_present() -> bool {
 fn ssh_server_is_present() -> bool {
     // The server insists on being started by its full path, so that is where the tests look. Clients come with it.
     Path::new("/usr/sbin/sshd").exists() && Path::new("/usr/bin/ssh").exists()
+}
+
+fn unit_checker_is_present() -> bool {
+    succeeds(&mut program("systemd-analyze", &["--version"]))
 }
 
 fn python_is_present() -> bool {
