@@ -213,6 +213,15 @@ impl fmt::Display for Refusal {
             Refusal::HostTooOld { host, needed } => {
                 write!(f, "the licence pack needs version {needed} of the host program, and this is {host}")
             }
+            _ => self.fmt_of_authority(f),
+        }
+    }
+}
+
+impl Refusal {
+    /// The sentences about keys and about what an authority counts.
+    fn fmt_of_authority(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Refusal::KeyMalformed { why } => f.write_str(why),
             Refusal::KeyWrongPublisher { publisher } => write!(f, "this key is not one of publisher {publisher}"),
             Refusal::KeyWrongKind { found, wanted } => write!(f, "this is a {found}; a {wanted} is needed here"),
@@ -237,9 +246,7 @@ impl fmt::Display for Refusal {
             }
             Refusal::HostRevoked { host } => write!(f, "the publisher has revoked host {host}"),
             Refusal::CustomerStopped { customer } => write!(f, "the publisher has stopped customer {customer}"),
-            Refusal::RekeyRequired | Refusal::RequestConflict | Refusal::LeaseUnknown | Refusal::KeyUnknown => {
-                f.write_str(self.code().sentence)
-            }
+            _ => f.write_str(self.code().sentence),
         }
     }
 }

@@ -29,7 +29,7 @@ fn accepted() -> Vec<Vector> {
     let content = |key: u64| match key {
         5 | 11 | 13 => array(&[bytes(b"i")]),
         12 => cbor("a key"),
-        14 => array(&[refused.clone()]),
+        14 => array(std::slice::from_ref(&refused)),
         _ => bytes(b"d"),
     };
     let entries: Vec<_> = (1..=14).map(|key| (uint(key), content(key))).collect();
