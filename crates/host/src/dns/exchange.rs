@@ -257,3 +257,61 @@ fn unverified(server: SocketAddr, key: &TsigKey, error: ValidationError, rcode: 
 fn mismatch(server: SocketAddr, key: &TsigKey, why: &str) -> Coded {
     Coded { code: &codes::DNS_KEY_MISMATCH, detail: format!("the DNS server {server} {why} (key {})", key.name()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::base::Name;
+    use keymuster_core::time::Timestamp;
+
+    use super::*;
+
+    /// An answer with records of all kinds and a signature whose error is that of a clock.
+    fn reply(key: &TsigKey) -> Vec<u8> {
+        let name: Wire = Name::vec_from_str("_keymuster._tcp.example.test").unwrap();
+        let mut answer = MessageBuilder::new_vec().question();
+        answer.push((&name, Rtype::SRV)).unwrap();
+        let mut answer = answer.answer();
+        answer.push((&name, 60, Srv::new(1, 2, 1688, &name))).unwrap();
+        answer.push((&name, 60, A::new(Ipv4Addr::LOCALHOST))).unwrap();
+        answer.push((&name, 60, Aaaa::new(Ipv6Addr::LOCALHOST))).unwrap();
+        let mut answer = answer.additional();
+        let (algorithm, time) = (Name::vec_from_str("hmac-sha256").unwrap(), Time48::from_u64(1000));
+        let theirs = Time48::from_u64(1700).into_octets();
+        let tsig = Tsig::new(algorithm, time, 300, &[7; 32][..], 0, TsigRcode::BADTIME, &theirs[..]).unwrap();
+        answer.push((Name::vec_from_str(&key.name()).unwrap(), Class::ANY, 0, tsig)).unwrap();
+        answer.finish()
+    }
+
+    #[test]
+    fn no_reply_makes_the_reader_panic() {
+        let secret = "key \"kms\" { algorithm hmac-sha256; secret \"AAAAAAAAAAAAAAAAAAAAAA==\"; };";
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("key"), secret).unwrap();
+        let key = TsigKey::read(&directory.path().join("key")).unwrap();
+        let server = SocketAddr::from(([127, 0, 0, 1], 53));
+        let env = Env::fixed(Timestamp::from_secs(1000), 1);
+        let request = || {
+            let mut request = MessageBuilder::new_vec().additional();
+            let now = Time48::from_u64(env.now().as_secs());
+            ClientTransaction::request(&key, &mut request, now).unwrap()
+        };
+        let whole = reply(&key);
+        let look = |bytes: Vec<u8>| {
+            let mut message = Message::from_octets(bytes).ok()?;
+            let found = (read(&message).map(|found| found.len()), key_error(server, &key, &message));
+            assert!(request().answer(&mut message, Time48::from_u64(1000)).is_err(), "nobody signed this");
+            Some(found)
+        };
+        let (found, failure) = look(whole.clone()).unwrap();
+        assert_eq!(found, Some(3));
+        assert!(failure.unwrap().detail.contains("is 700 seconds ahead of this host's"));
+        for place in 0..whole.len() {
+            look(whole[..place].to_vec());
+            for bit in 0..8 {
+                let mut bytes = whole.clone();
+                bytes[place] ^= 1_u8 << bit;
+                look(bytes);
+            }
+        }
+    }
+}
