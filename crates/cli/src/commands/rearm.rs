@@ -2,7 +2,7 @@
 //! of one edition anew.
 
 use clap::Args;
-use keymuster_client::{Client, Product};
+use keymuster_client::{Client, Product, Status};
 use serde_json::json;
 
 use super::status;
@@ -31,16 +31,9 @@ fn rearm(client: &Client, products: &[Product], options: &Options) -> Result<Ans
     let (publisher, before) = (client.product().publisher(), client.status());
     let editions: Vec<&str> = products.iter().map(|product| product.edition().id.as_str()).collect();
     let names = editions.join(", ");
-    let left = before.rearms_left;
     if before.client.is_some() {
-        consent(
-            options,
-            &format!(
-                "this gives up the client id, the key and all leases and activations of {publisher} on this machine ({names}); \
-             it is possible {} more",
-                times(left)
-            ),
-        )?;
+        let what = "this gives up the client id, the key and all leases and activations";
+        consent(options, &before, &format!("{what} of {publisher} on this machine ({names})"))?;
     }
     let left = client.rearm()?.rearms_left;
     let done = if before.client.is_some() { "re-armed" } else { "was re-armed already" };
@@ -56,20 +49,14 @@ fn rearm(client: &Client, products: &[Product], options: &Options) -> Result<Ans
 /// The grace of one edition.
 fn rearm_edition(client: &Client, options: &Options) -> Result<Answer, Failure> {
     let before = client.status();
-    consent(
-        options,
-        &format!(
-            "this begins the grace of {} anew ({}); it is possible {} more",
-            before.edition,
-            before.state,
-            times(before.rearms_left)
-        ),
-    )?;
+    consent(options, &before, &format!("this begins the grace of {} anew ({})", before.edition, before.state))?;
     Ok(status::of(&client.rearm_edition()?))
 }
 
-fn consent(options: &Options, what: &str) -> Result<(), Failure> {
-    match options.yes || confirmed(what)? {
+/// Where no rearms are left there is nothing to ask: the client says so.
+fn consent(options: &Options, before: &Status, what: &str) -> Result<(), Failure> {
+    let left = before.rearms_left;
+    match options.yes || left == 0 || confirmed(&format!("{what}; it is possible {} more", times(left)))? {
         true => Ok(()),
         false => Err(Failure::refused("nothing was re-armed", "say yes, or add --yes where nobody can be asked")),
     }

@@ -144,7 +144,8 @@ codes! {
         check: "ask `/livez` at that address from another machine: an authority that is running answers `ok`",
         remedy: "start the authority, or correct its address with `keymuster-host activate --authority URL`; without a \
                  connection use request and response files: `keymuster-host activate --request FILE` on a host or \
-                 `keymuster activate --request FILE` on a client, and then `--response FILE`; or photograph QR codes: \
+                 `keymuster activate --request FILE` on a client (`keymuster reset-time --request FILE` for the time), and \
+                 then `--response FILE`; or photograph QR codes: \
                  `--request-qr` shows the request, and `--response-qr PICTURE` reads the response",
         known_as: "0x80072EE2",
         known_as: "0x80072EE7",

@@ -51,7 +51,7 @@ impl Sheet {
 pub fn licences(here: &Here<'_>, id: Option<&str>, is_detailed: bool) -> Result<Vec<Answer>, Failure> {
     let mut answers = Vec::new();
     for product in products(here, id)? {
-        answers.push(licence(&here.machine.client_of(product)?, is_detailed));
+        answers.push(licence(&here.machine.look(product)?, is_detailed));
     }
     if let Some(host) = here.host.filter(|_| id.is_none()) {
         answers.extend(publishers(host).map(|publisher| host_sheet(host, publisher, is_detailed)));
@@ -200,7 +200,7 @@ fn host_key(sheet: Sheet, host: &Value, key: &Value) -> Sheet {
 pub fn expirations(here: &Here<'_>, id: Option<&str>) -> Result<Answer, Failure> {
     let (mut text, mut values) = (String::new(), Vec::new());
     for product in products(here, id)? {
-        let status = here.machine.client_of(product)?.status();
+        let status = here.machine.look(product)?.status();
         let sentence = sentence(&status);
         text += &format!("{}:\n    {sentence}\n", status.edition_name);
         values.push(json!({ "id": format!("{}/{}", status.publisher, status.edition), "says": sentence }));
