@@ -101,7 +101,7 @@ pub static SETTINGS: [Setting; 12] = [
         Form::Number { min: 1, max: 65_535 },
         "1688",
         "The port on which clients reach this host. A running host listens on the new port first, then closes the old \
-         one after the requests that it has taken; where it cannot listen on the new one, it stays. `serve --listen` wins.",
+         one after the requests that it has taken; where it cannot listen on the new one, it stays. `serve --listen` wins. Clients that find a host by DNS take port 443 and ports from 1024 on, and no others.",
     ),
     of_host(
         HELP_URL,
@@ -139,7 +139,7 @@ pub static SETTINGS: [Setting; 12] = [
     of_host(DNS_SERVER, Form::Server, "the zone's primary server", "The name server that takes the host's updates."),
     of_host(
         DNS_KEY_FILE,
-        Form::File,
+        Form::KeyFile,
         "none",
         "The file with the TSIG key that signs the host's updates, as `tsig-keygen` writes it. It is a secret: only the \
          user of the service needs to read it.",

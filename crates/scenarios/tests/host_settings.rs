@@ -2,6 +2,8 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 mod common;
+#[path = "../../host/tests/support/named.rs"]
+mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,6 +23,7 @@ use keymuster_scenarios::fixture::{Publisher, VOLUME_EDITION};
 use keymuster_scenarios::load::{Connection, Machine};
 use keymuster_scenarios::programs::{self, Running};
 use keymuster_service::Env;
+use named::{NameServer, ZoneFile};
 use serde_json::{Value, json};
 
 /// Runs a command of the host.
@@ -66,7 +69,8 @@ fn audit(place: &Place) -> Vec<(String, String, String)> {
 /// and a part of what is said.
 type Case = (&'static str, &'static [&'static str], &'static str, Value, &'static [(&'static str, i32, &'static str)]);
 
-fn cases() -> Vec<Case> {
+/// Every setting; `key_file` is that of a key.
+fn cases(key_file: &'static str) -> Vec<Case> {
     const NO_TIME: &str = "expected a whole number and a unit, such as 90m, 12h, 7d or 604800s";
     vec![
         (
@@ -133,10 +137,14 @@ fn cases() -> Vec<Case> {
         ),
         (
             "dns-key-file",
-            &["/dev/null"],
-            "/dev/null",
-            json!("/dev/null"),
-            &[("dns.key", 2, "from the root directory on"), ("/nowhere/dns.key", 3, "cannot read /nowhere/dns.key")],
+            Vec::leak(vec![key_file]),
+            key_file,
+            json!(key_file),
+            &[
+                ("dns.key", 2, "from the root directory on"),
+                ("/nowhere/dns.key", 3, "cannot read /nowhere/dns.key"),
+                ("/dev/null", 3, "(KM-435 dns-key-file-unusable)"),
+            ],
         ),
         (
             "dns-target",
@@ -153,7 +161,10 @@ fn each_setting_is_set_shown_refused_and_taken_back() {
     let place = Place::new(Publisher::new(2, 1));
     let data_dir = &place.data_dir;
     let before = settings(data_dir);
-    let cases = cases();
+    let key_file = place.data_dir.with_extension("key");
+    let key = "key \"kms\" { algorithm hmac-sha256; secret \"c2VjcmV0IG9mIHNpeHRlZW4gYnl0ZXM=\"; };\n";
+    fs::write(&key_file, key).unwrap();
+    let cases = cases(key_file.to_str().unwrap().to_owned().leak());
     let names: BTreeSet<&str> = cases.iter().map(|(name, ..)| *name).collect();
     let known: BTreeSet<String> =
         SETTINGS.iter().map(|setting| setting.pattern().replace("EDITION", "volume")).collect();
@@ -528,4 +539,57 @@ fn a_data_directory_has_one_server_at_a_time() {
     host.running.kill().unwrap();
     assert_eq!(serving::read(&place.data_dir).unwrap(), None, "a killed server leaves no trace that counts");
     place.start().stop();
+}
+
+// DNS.
+
+#[test]
+fn a_running_host_publishes_itself_as_it_is_set_and_follows_its_own_port() {
+    const POLICY: &str = "update-policy { grant kms name _keymuster._tcp.muster.test. SRV; };";
+    let records = "kms A 127.0.0.1\n_keymuster._tcp SRV 9 9 1688 another\nanother A 127.0.0.9\n";
+    let server = NameServer::start(&[ZoneFile { name: "muster.test", policy: POLICY, records }], &["kms"]);
+    let place = Place::new(Publisher::new(1, 1));
+    let ports = [free_port(), free_port()];
+    let host = start_on(&place, ports[0]);
+    let (address, key) = (server.address.to_string(), server.key_file("kms"));
+    // This host's record as the name server has it, and those of others.
+    let look = || {
+        let report = done(&place.data_dir, &["dns", "--json", "--resolver", &address, "--zone", "muster.test"]);
+        let seen = serde_json::from_str::<Value>(&report).unwrap()["zones"][0]["seen"]["records"].clone();
+        let all: Vec<Value> = seen.as_array().unwrap().clone();
+        all.into_iter().partition::<Vec<Value>, _>(|record| record["target"] == "kms.muster.test")
+    };
+    let is = |what: &str, expected: Option<(u16, u16, u16)>| {
+        poll(what, || {
+            let (own, others) = look();
+            assert_eq!(others.len(), 1, "nobody touches the record of another host");
+            let own = own.first().map(|own| (own["priority"].clone(), own["weight"].clone(), own["port"].clone()));
+            let expected = expected.map(|(priority, weight, port)| (json!(priority), json!(weight), json!(port)));
+            (own == expected).then_some(())
+        });
+    };
+    let set = |name: &str, value: &str| done(&place.data_dir, &["set", name, value]);
+    set("dns-target", "kms.muster.test");
+    set("dns-server", &address);
+    let said = set("dns-key-file", key.to_str().unwrap());
+    assert!(said.contains("nothing is published until this is set: dns-zones"), "{said}");
+    assert_eq!(settings(&place.data_dir)["dns-publishing"]["value"], json!(false));
+    let said = set("dns-zones", "muster.test:7");
+    assert!(said.contains("the host publishes kms.muster.test in muster.test while it serves"), "{said}");
+    let row = settings(&place.data_dir)["dns-publishing"].clone();
+    assert_eq!((&row["value"], &row["source"], &row["note"]), (&json!(true), &json!("built-in"), &Value::Null));
+    is("the record", Some((7, 0, ports[0])));
+    set("dns-weight", "3");
+    is("the weight", Some((7, 3, ports[0])));
+    let said = set("port", &ports[1].to_string());
+    let expected = format!("clients that look in DNS follow: the host publishes port {} in muster.test", ports[1]);
+    assert!(said.contains(&expected), "{said}");
+    is("the port", Some((7, 3, ports[1])));
+    let said = set("dns-publishing", "off");
+    assert!(said.contains("nothing is published, because it was turned off"), "{said}");
+    is("the withdrawal", None);
+    done(&place.data_dir, &["unset", "dns-publishing"]);
+    is("the record, again", Some((7, 3, ports[1])));
+    host.stop();
+    is("the record of a host that will be back", Some((7, 3, ports[1])));
 }

@@ -11,6 +11,7 @@ use keymuster_service::{Env, Stop};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
+use crate::dns;
 use crate::engine::Engine;
 use crate::listening::{self, Clients};
 use crate::routes::{self, App};
@@ -87,7 +88,8 @@ async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Resu
     print(&format!("listening on http://{}\nadministration on http://{}\n", addresses.0, addresses.1))?;
     tracing::info!(clients = %addresses.0, administration = %addresses.1, "serving");
     tokio::join!(
-        clients.follow(followed, stop.clone()),
+        clients.follow(followed.clone(), stop.clone()),
+        dns::keep_as_set(data_dir.to_owned(), followed, env, stop.clone()),
         edge::serve(administration, for_administrators, Limits::default(), stop.clone()),
         look_on_hangup(&follower, hangups, stop),
     );

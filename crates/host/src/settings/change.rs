@@ -1,5 +1,7 @@
 //! Choosing a value and taking a choice back: checked, stored and recorded in one transaction, which a dry run drops.
 
+use std::path::Path;
+
 use keymuster_core::catalogue::Edition;
 use keymuster_core::choice::check_threshold;
 use keymuster_core::id::Slug;
@@ -7,13 +9,14 @@ use keymuster_core::lease::LeaseKind;
 use keymuster_core::refusal::Refusal;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use keymuster_service::exit::Usage;
+use keymuster_service::exit::{Coded, Usage};
 use keymuster_service::nearest::unknown;
 use rusqlite::Transaction;
 
 use super::form::{Form, NotAValue, Value};
 use super::view::{Row, rows, signed_threshold};
 use super::{Scope, Setting, effects, find};
+use crate::dns::TsigKey;
 use crate::serving::Serving;
 use crate::site::{Publisher, Site};
 use crate::store::audit;
@@ -67,14 +70,9 @@ pub enum Error {
         #[source]
         refusal: Refusal,
     },
-    /// The file that the value names cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    /// The key file that the value names cannot be used.
+    #[error("{0}")]
+    Unusable(#[from] Coded),
     /// The database failed.
     #[error("{0}")]
     Failure(#[from] Failure),
@@ -148,8 +146,8 @@ fn check(setting: &Setting, edition: Option<&str>, held: Option<&Publisher>, tex
             let (signed, _) = signed_threshold(held, volume_edition(held, edition.unwrap_or_default())?);
             check_threshold(u32::try_from(*clients).unwrap_or(u32::MAX), signed).map_err(refused)?;
         }
-        (Form::File, Value::Text(path), _) => {
-            std::fs::File::open(path).map_err(|source| Error::Unreadable { path: path.clone(), source })?;
+        (Form::KeyFile, Value::Text(path), _) => {
+            TsigKey::read(Path::new(path))?;
         }
         _ => {}
     }

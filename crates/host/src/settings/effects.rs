@@ -97,8 +97,13 @@ fn port(tx: &Transaction<'_>, changed: &Changed, serving: Option<&Serving>) -> R
         }
     };
     let reached = format!("clients reach the host on port {port} and nowhere else: open it in the firewall");
+    let mut effects = vec![reached, records];
+    if port < 1024 && port != 443 {
+        effects.push("clients that look in DNS pass over ports below 1024, except 443: choose another".to_owned());
+    }
     let pinned = "clients whose host was set by hand with another port have to be set anew";
-    Ok(vec![reached, records, pinned.to_owned()])
+    effects.push(pinned.to_owned());
+    Ok(effects)
 }
 
 fn dns(tx: &Transaction<'_>) -> Result<Vec<String>, Failure> {
@@ -106,7 +111,7 @@ fn dns(tx: &Transaction<'_>) -> Result<Vec<String>, Failure> {
     let zones: Vec<&str> = dns.zones.iter().map(|zone| zone.name.as_str()).collect();
     let published = || {
         let target = dns.target().unwrap_or_default();
-        format!("the host publishes {target} in {}, while it serves", zones.join(", "))
+        format!("the host publishes {target} in {} while it serves; keymuster-host dns shows it", zones.join(", "))
     };
     Ok(vec![dns.why_not().unwrap_or_else(published)])
 }

@@ -11,6 +11,8 @@ use keymuster_core::refusal::Refusal;
 use keymuster_core::time::duration_words;
 use serde_json::{Value as Json, json};
 
+use crate::dns::DnsName;
+
 /// The most zones that one host publishes itself in: each is updated daily and has a line in the status.
 const ZONES_MAX: usize = 64;
 /// The port of name servers.
@@ -38,8 +40,8 @@ pub enum Form {
     Zones,
     /// A name server.
     Server,
-    /// The path of a file.
-    File,
+    /// The file with the key by which a name server knows the host.
+    KeyFile,
     /// The full name of a machine.
     HostName,
 }
@@ -103,7 +105,7 @@ impl Form {
             Form::Page => text.parse::<Label>().ok().filter(is_page).map(|page| Value::Text(page.to_string())),
             Form::Zones => zones(text).map(Value::Zones),
             Form::Server => server(text).map(Value::Server),
-            Form::File => Path::new(text).is_absolute().then(|| Value::Text(text.to_owned())),
+            Form::KeyFile => Path::new(text).is_absolute().then(|| Value::Text(text.to_owned())),
             Form::HostName => domain(text).filter(|name| name.contains('.')).map(Value::Text),
         };
         value.ok_or_else(|| NotAValue::Malformed(self.expected(text)))
@@ -121,7 +123,7 @@ impl Form {
                 format!("1 to {ZONES_MAX} zones ZONE[:PRIORITY[:WEIGHT]], such as example.com,lab.example.com:10:5")
             }
             Form::Server => "ADDRESS or ADDRESS:PORT, an IPv6 address with a port in brackets".to_owned(),
-            Form::File => "the path of a file, from the root directory on".to_owned(),
+            Form::KeyFile => "the path of a file, from the root directory on".to_owned(),
             Form::HostName => "a full host name, such as host.example.com".to_owned(),
         }
     }
@@ -134,7 +136,7 @@ impl Form {
             Form::Page => "https://… or http://…".to_owned(),
             Form::Zones => "ZONE[:PRIORITY[:WEIGHT]],…".to_owned(),
             Form::Server => "ADDRESS[:PORT]".to_owned(),
-            Form::File => "/PATH/OF/A/FILE".to_owned(),
+            Form::KeyFile => "/PATH/OF/A/FILE".to_owned(),
             Form::HostName => "HOST.DOMAIN".to_owned(),
             Form::Threshold | Form::Switch => self.words(),
         }
@@ -209,17 +211,9 @@ fn server(text: &str) -> Option<SocketAddr> {
     address.ok().or_else(|| text.parse().ok()).filter(|address| address.port() != 0)
 }
 
-/// A domain name in lower case, without a dot at the end.
+/// A name in the one form in which it is written.
 fn domain(text: &str) -> Option<String> {
-    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(is_letter)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    (name.len() <= 253 && name.split('.').all(is_label)).then_some(name)
+    text.parse::<DnsName>().ok().map(|name| name.to_string())
 }
 
 #[cfg(test)]
@@ -275,8 +269,8 @@ mod tests {
             (Form::Server, "[2001:db8::1]:5353", Some("[2001:db8::1]:5353")),
             (Form::Server, "192.0.2.1:0", None),
             (Form::Server, "ns.example", None),
-            (Form::File, "/etc/keymuster/dns key", Some("/etc/keymuster/dns key")),
-            (Form::File, "dns.key", None),
+            (Form::KeyFile, "/etc/keymuster/dns key", Some("/etc/keymuster/dns key")),
+            (Form::KeyFile, "dns.key", None),
             (Form::HostName, "Host.Example.com.", Some("host.example.com")),
             (Form::HostName, "host", None),
             (Form::HostName, "host.example.com:1688", None),
