@@ -51,12 +51,12 @@ pub fn certify(
             issue(authority, &tx, &grounds, request, caller)?
         }
     };
-    let bundle = Bundle {
-        entitlement: Some(entitlement.into()),
-        catalogue: Some(catalogue.bytes().to_vec().into()),
-        ..Bundle::default()
-    };
-    let bundle = authority.answer(&tx, bundle)?;
+    let bundle = Bundle { entitlement: Some(entitlement.into()), ..Bundle::default() };
+    let mut bundle = authority.answer(&tx, bundle)?;
+    // Without it, the answer is one QR code; revocations travel with the catalogue, as a licence pack.
+    if request.catalogue_version != catalogue.version || bundle.revocations.is_some() {
+        bundle.catalogue = Some(catalogue.bytes().to_vec().into());
+    }
     tx.commit()?;
     tracing::info!(host = %request.host, customer = %customer.slug, key = key.last_five(), "certified a host");
     Ok(bundle)
