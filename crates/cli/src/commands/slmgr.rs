@@ -130,3 +130,44 @@ fn help() -> Answer {
     text += "\nID is EDITION or PUBLISHER/EDITION, as `keymuster status` shows them.";
     Answer::new(text, Value::Array(list))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const HEAD: &str = "\
+# The verbs of slmgr
+
+`keymuster slmgr -VERB` does the same things here, with `-` or `/`, in any case.
+This page is made from the program's own table.
+`ID` is an edition, or publisher and edition with a slash, as `keymuster status` shows them.
+Host keys and MAKs are secrets, so `-ipk` takes them from the terminal or a pipe and not from the command line.
+
+| verb | does the same as |
+|---|---|
+";
+
+    /// `UPDATE=1` writes the page.
+    #[test]
+    fn the_reference_page_is_the_table() {
+        let mut page = HEAD.to_owned();
+        for verb in &VERBS {
+            let typed = format!("-{} {}", verb.name, verb.parameters).trim_end().replace('|', "\\|");
+            let does = match verb.counterpart {
+                Counterpart::Command(command) => command.replace('|', "\\|"),
+                Counterpart::None(why) => format!("nothing: {why}"),
+            };
+            writeln!(page, "| `{typed}` | {does} |").unwrap();
+        }
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/slmgr.md");
+        if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
+            fs::write(&file, &page).unwrap();
+        }
+        let written = fs::read_to_string(&file).unwrap_or_default();
+        assert!(written == page, "{} is out of date: run the test again with UPDATE=1", file.display());
+    }
+}
