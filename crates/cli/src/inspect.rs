@@ -119,12 +119,15 @@ fn bundle_of_document(bytes: &[u8]) -> Option<Bundle> {
 
 fn kind(bundle: &Bundle) -> &'static str {
     let Bundle { lease, entitlement, activation, catalogue, client_request, host_request, time_reset, .. } = bundle;
+    let Bundle { client_requests, activations, refusals, .. } = bundle;
     match () {
         () if client_request.is_some() => "request of a client",
         () if host_request.is_some() => "request of a host",
         () if lease.is_some() => "answer with a lease",
         () if activation.is_some() => "answer with an activation",
         () if time_reset.is_some() => "answer with a time reset",
+        () if client_requests.is_some() => "exchange of a host for its clients",
+        () if activations.is_some() || refusals.is_some() => "answer to an exchange",
         () if entitlement.is_some() => "answer with an entitlement",
         () if catalogue.is_some() => "licence pack",
         () => "bundle",

@@ -26,7 +26,9 @@ pub fn collect(site: &Site<'_>, request: &ClientRequest, known: Option<&Known>) 
         return Err(Refusal::WrongWay { why: "only requests for an activation by a MAK are collected" });
     }
     if request.key.is_some() {
-        return Err(Refusal::WrongWay { why: "a MAK is for the authority alone; a host collects requests without one" });
+        return Err(Refusal::WrongWay {
+            why: "a MAK is for the authority alone; a host collects requests without one",
+        });
     }
     if let Some(audience) = request.audience.filter(|audience| *audience != site.host) {
         return Err(Refusal::RequestForAnotherHost { audience, host: site.host });
@@ -41,7 +43,11 @@ pub fn collect(site: &Site<'_>, request: &ClientRequest, known: Option<&Known>) 
     }
     match known.last {
         Some(kept) if kept.request == request.request => {
-            if kept.counter == request.counter { Ok(Collection::Repeat) } else { Err(Refusal::RequestConflict) }
+            if kept.counter == request.counter {
+                Ok(Collection::Repeat)
+            } else {
+                Err(Refusal::RequestConflict)
+            }
         }
         Some(kept) if request.counter <= kept.counter => {
             Err(Refusal::RequestReplayed { counter: request.counter, seen: kept.counter })

@@ -190,6 +190,10 @@ fn machines_without_a_way_to_the_authority_are_activated_through_their_host() {
         assert_eq!(kept["address"], "127.0.0.1");
     }
 
+    let status = site.host.run(&["status"], "").unwrap().join("\n");
+    assert!(status.contains("exchange: 3 requests wait for an activation by a MAK"), "{status}");
+    assert!(status.contains("next: exchange the requests that wait"), "{status}");
+
     // One file out. The host is restarted meanwhile, and the machines ask in vain.
     let exported = site.exchange(&["export", "--out", &site.file("x.request")], &mak);
     assert_eq!(exported.exit, 0, "{exported:?}");
@@ -218,6 +222,19 @@ fn machines_without_a_way_to_the_authority_are_activated_through_their_host() {
     let status = site.machine(refused, &["status"]).json();
     let said = status[0]["last_refusal"].as_str().unwrap();
     assert!(said.contains("mak-exhausted: 2 of 2 activations of this key are used"), "{said}");
+
+    // Both files can be looked at, and the MAK is shown to nobody.
+    let shown = site.machine("a", &["inspect", &site.file("x.request")]);
+    assert_eq!(
+        (&shown.json()["kind"], shown.json()["client_requests"].as_array().unwrap().len()),
+        (&"exchange of a host for its clients".into(), 3)
+    );
+    assert!(shown.out.contains(&mak[24..]) && !shown.out.contains(&mak[..20]), "{shown:?}");
+    let shown = site.machine("a", &["inspect", &site.file("x.response")]);
+    assert_eq!((shown.exit, &shown.json()["refusals"][0]["code"]), (0, &"mak-exhausted".into()));
+    let verdicts = shown.json()["activations"].clone();
+    let verifies = |one: &Value| one["verdict"].as_str().unwrap().starts_with("verifies");
+    assert!(verdicts.as_array().unwrap().iter().all(verifies), "{verdicts}");
 
     // The same file again, here and there, changes nothing and uses up nothing.
     assert_eq!(site.answer("x.request", "again.response"), {

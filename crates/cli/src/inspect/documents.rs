@@ -1,6 +1,7 @@
 //! Every field of every document, by the names that the specification gives them.
 
 use keymuster_core::activation::Activation;
+use keymuster_core::bundle::Refused;
 use keymuster_core::catalogue::{Catalogue, Edition, Family, Group, Interval};
 use keymuster_core::entitlement::{Cover, Entitlement, Pool};
 use keymuster_core::id::{Label, to_hex};
@@ -260,7 +261,12 @@ pub fn host_request(request: &HostRequest) -> Fields {
     with_position(fields, "ledger", request.ledger.as_ref())
 }
 
+/// A refusal of an exchange, which nobody has signed.
+pub fn refused(refused: &Refused) -> Fields {
+    Fields::new().text("request", refused.request).text("code", &refused.code).maybe("detail", refused.detail.as_ref())
+}
+
 /// A secret key as people recognise it.
-fn last_five(key: &Label) -> String {
+pub fn last_five(key: &Label) -> String {
     ProductKey::parse(key.as_str()).map_or_else(|_| "no product key".into(), |key| format!("…-{}", key.last_five()))
 }

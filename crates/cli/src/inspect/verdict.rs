@@ -49,15 +49,18 @@ pub fn of_bundle(kind: &str, bundle: &Bundle, known: &Known) -> Report {
     report.add("revocations", &bundle.revocations, documents::revocations, |body: &Revocations, _| {
         judge.chained(&body.publisher, |_| Ok(()))
     });
-    let issuers = bundle.issuers.iter().flatten().map(|issuer| {
-        show_one(issuer, documents::issuer, |body: &Issuer, bytes| {
-            let alone = Bundle { issuers: Some(vec![bytes.to_vec().into()]), ..Bundle::default() };
-            Judge { bundle: &alone, known }.chained(&body.publisher, |_| Ok(()))
-        })
+    report.fields = report.fields.maybe("mak", bundle.mak.as_ref().map(documents::last_five));
+    report.add_all("client_requests", &bundle.client_requests, documents::client_request, |_, bytes| {
+        own(ClientRequest::verify(bytes).map(drop))
     });
-    let (issuers, valid): (Vec<Fields>, Vec<bool>) = issuers.unzip();
-    report.is_valid &= !valid.contains(&false);
-    report.fields = report.fields.each("issuers", issuers);
+    report.add_all("activations", &bundle.activations, documents::activation, |body, bytes| {
+        judge.activation(body, bytes)
+    });
+    report.fields = report.fields.each("refusals", bundle.refusals.iter().flatten().map(documents::refused));
+    report.add_all("issuers", &bundle.issuers, documents::issuer, |body: &Issuer, bytes| {
+        let alone = Bundle { issuers: Some(vec![bytes.to_vec().into()]), ..Bundle::default() };
+        Judge { bundle: &alone, known }.chained(&body.publisher, |_| Ok(()))
+    });
     report
 }
 
@@ -73,6 +76,19 @@ impl Report {
         let (fields, is_valid) = show_one(bytes, show, judge);
         self.is_valid &= is_valid;
         self.fields = std::mem::take(&mut self.fields).fields(name, fields);
+    }
+
+    fn add_all<D: Document>(
+        &mut self,
+        name: &'static str,
+        list: &Option<Vec<minicbor::bytes::ByteVec>>,
+        show: impl Fn(&D) -> Fields,
+        judge: impl Fn(&D, &[u8]) -> Verdict,
+    ) {
+        let shown = list.iter().flatten().map(|bytes| show_one(bytes, &show, &judge));
+        let (fields, valid): (Vec<Fields>, Vec<bool>) = shown.unzip();
+        self.is_valid &= !valid.contains(&false);
+        self.fields = std::mem::take(&mut self.fields).each(name, fields);
     }
 }
 

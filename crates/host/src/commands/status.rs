@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::bail;
 use keymuster_core::catalogue::{Catalogue, Edition, Group};
 use keymuster_core::entitlement::Cover;
+use keymuster_core::exchange::REPEATED_SECS;
 use keymuster_core::key::ProductKey;
 use keymuster_core::lease::LeaseKind;
 use keymuster_core::time::{DAY, Timestamp};
@@ -52,6 +53,8 @@ struct PublisherReport {
     families: Vec<FamilyReport>,
     pools: Vec<PoolReport>,
     requests_last_day: Vec<(String, u64)>,
+    /// Requests for an activation by a MAK that have no result yet.
+    waiting_for_exchange: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,6 +137,7 @@ fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Resul
             keys: keys(&tx, held)?,
             pools: pools(&tx, held, now)?,
             requests_last_day: store::tally::since(&tx, held.number, now.minus(DAY))?,
+            waiting_for_exchange: store::collected::waiting(&tx, held.number, now.minus(REPEATED_SECS))?,
         });
     }
     let mut report = Report {
@@ -234,6 +238,10 @@ fn advice(report: &Report) -> Vec<String> {
             next.push(format!("install a host key of {id}: keymuster-host install-key --publisher {id}"));
         }
         next.extend(publisher.keys.iter().filter_map(|key| advice_on_key(id, key, report.time)));
+        if publisher.waiting_for_exchange > 0 {
+            let export = format!("keymuster-host exchange export --publisher {id} --out FILE");
+            next.push(format!("exchange the requests that wait for an activation by a MAK: {export}"));
+        }
     }
     next
 }

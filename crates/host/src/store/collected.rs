@@ -60,6 +60,13 @@ pub fn count(tx: &Transaction<'_>) -> Result<u64, Failure> {
     Ok(number(statement.query_row([], |row| row.get(0))?))
 }
 
+/// How many requests of a publisher that were collected since `begin` have no result.
+pub fn waiting(tx: &Transaction<'_>, publisher: i64, begin: Timestamp) -> Result<u64, Failure> {
+    let sql = "SELECT COUNT(*) FROM collected WHERE publisher = ?1 AND collected_at >= ?2 AND answered_at IS NULL";
+    let mut statement = tx.prepare_cached(sql)?;
+    Ok(number(statement.query_row(params![publisher, seconds(begin)], |row| row.get(0))?))
+}
+
 /// Keeps a request, in place of an older one of the same client and edition and its result.
 pub fn put(
     tx: &Transaction<'_>,

@@ -28,11 +28,11 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let mut home = Home::open(data_dir, &env)?;
     let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let (dropped, subject) = match options.client {
-        Some(client) => (collected::drop_client(&tx, client)?, client.to_string()),
+        Some(client) => (collected::drop_client(&tx, client)?, format!("client {client}")),
         None => (collected::drop_all(&tx)?, "all clients".to_owned()),
     };
     if dropped == 0 {
-        exit::tell(&format!("nothing is collected of {subject}; keymuster-host exchange list shows what is"), None);
+        exit::tell(&format!("nothing of {subject} is collected; keymuster-host exchange list shows what is"), None);
         return Err(Told.into());
     }
     let detail = format!("{dropped} requests");

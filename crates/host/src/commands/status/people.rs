@@ -23,7 +23,8 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 fn of_publisher(publisher: &PublisherReport, now: u64) -> String {
-    let PublisherReport { id, name, catalogue_version, keys, families, pools, requests_last_day } = publisher;
+    let PublisherReport { id, name, catalogue_version, keys, families, pools, requests_last_day, waiting_for_exchange } =
+        publisher;
     let mut text = format!("\n{name} ({id}), licence pack version {catalogue_version}\n");
     for key in keys {
         let _ = writeln!(text, "  key …{}  {}  {}", key.last_five, key.group, state(key, now));
@@ -37,6 +38,10 @@ fn of_publisher(publisher: &PublisherReport, now: u64) -> String {
     }
     for pool in pools {
         let _ = writeln!(text, "  pool {} ({}): {} of {} seats taken", pool.id, pool.edition, pool.in_use, pool.seats);
+    }
+    if *waiting_for_exchange > 0 {
+        let plural = if *waiting_for_exchange == 1 { " waits" } else { "s wait" };
+        let _ = writeln!(text, "  exchange: {waiting_for_exchange} request{plural} for an activation by a MAK");
     }
     if !requests_last_day.is_empty() {
         let outcomes: Vec<String> = requests_last_day.iter().map(|(name, n)| format!("{n} {name}")).collect();
