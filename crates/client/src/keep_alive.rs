@@ -12,6 +12,7 @@ use keymuster_core::time::{HOUR, MINUTE, Timestamp};
 use crate::client::{Client, Loaded};
 use crate::env::Env;
 use crate::error::Error;
+use crate::status::Status;
 
 /// Keeps a client licensed while it lives; made by [`Client::keep_alive`].
 ///
@@ -107,8 +108,7 @@ fn run(client: &Client, signal: &Signal) {
             if !signal.begin_asking() {
                 return;
             }
-            // It may be re-armed while the attempt still waits for its turn.
-            let result = client.ask(&|| signal.is_stopped() || client.current().is_being_captured(env));
+            let result = ask(client, signal);
             signal.end_asking();
             at_once = false;
             // When to ask next stands in the state, unless the state could not be written.
@@ -120,6 +120,12 @@ fn run(client: &Client, signal: &Signal) {
             signal.sleep(Duration::from_secs(secs));
         }
     }
+}
+
+/// Asks, unless the installation was re-armed while the attempt waited for its turn.
+fn ask(client: &Client, signal: &Signal) -> Result<Status, Error> {
+    let env = &client.shared.settings.env;
+    client.ask(&|| signal.is_stopped() || client.current().is_being_captured(env))
 }
 
 /// How long nothing is asked.
@@ -194,5 +200,30 @@ impl Signal {
     fn sleep(&self, longest: Duration) {
         let waiting = self.changed.wait_timeout_while(self.lock(), longest, |phase| !phase.is_stopped);
         drop(waiting.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::product::Product;
+    use crate::settings::{HostAddress, Settings};
+
+    #[test]
+    fn an_attempt_that_waited_through_a_re_arming_is_not_made() {
+        let trust = include_str!("../examples/aurora.trust");
+        let product = Product::new(trust, include_bytes!("../examples/aurora.pack"), "desk-pro-2026").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let env = Env::fixed(Timestamp::from_secs(1_800_000_000), 1);
+        let host = Some(HostAddress { host: "127.0.0.1".into(), port: 9 });
+        let settings =
+            Settings { store: directory.path().to_path_buf(), host, env: env.clone(), ..Settings::default() };
+        let open = || Client::open_with(product.clone(), settings.clone()).unwrap();
+        let identity = || Client::look(product.clone(), settings.clone()).unwrap().status().client;
+        let running = open();
+        open().rearm().unwrap();
+        assert!(ask(&running, &Signal::default()).is_ok() && identity().is_none());
+        env.advance(HOUR);
+        assert!(ask(&running, &Signal::default()).is_err() && identity().is_some(), "nobody answers there");
     }
 }

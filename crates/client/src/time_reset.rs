@@ -73,7 +73,6 @@ impl Client {
             record.mark = MarkRecord::of(&mark);
             record.time_request = None;
             record.cut_times(mark.at);
-            record.next_attempt = None;
             if let (Some(held), Some(granted)) = (&mut record.held, granted) {
                 // By its own times, unless it was granted in what is the future by the time that was stated.
                 held.by_duration = granted > mark.at.plus(JUMP_SECS_MAX);

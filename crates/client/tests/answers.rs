@@ -232,7 +232,9 @@ fn a_revocation_is_remembered_and_ends_nothing_that_is_held() {
     assert_eq!(why(&client), "revoked", "an older list does not help");
     assert!(client.status().state.to_string().starts_with("licensed"));
     let fourth = with(&stolen, None);
-    assert_eq!(why(&machine.open(product, &fourth.address)), "revoked", "and neither does none");
+    assert_eq!(why(&machine.open(product.clone(), &fourth.address)), "revoked", "and neither does none");
+    client.rearm().unwrap();
+    assert_eq!(why(&machine.open(product, &fourth.address)), "revoked", "nor re-arming");
 }
 
 #[test]

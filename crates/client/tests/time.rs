@@ -5,6 +5,7 @@ mod support;
 
 use keymuster_client::{Client, Env, Error, Notice, Settings, Status};
 use keymuster_core::bundle::Bundle;
+use keymuster_core::fingerprint::MACHINE_ID;
 use keymuster_core::id::ClientId;
 use keymuster_core::key::KeyKind;
 use keymuster_core::request::{Act, ClientRequest};
@@ -221,6 +222,18 @@ fn after_a_reset_times_count_as_if_the_clock_had_always_been_right() {
         assert_eq!(client.reset_time().unwrap().now, START.plus(180 * DAY), "{name}");
         assert!(!state(&client).starts_with("licensed"), "{name}: {}", state(&client));
     }
+}
+
+#[test]
+fn a_grace_that_was_noticed_in_the_future_counts_from_the_reset() {
+    let world = World::new(0);
+    world.machine.env.set_facts(&[(MACHINE_ID, "here")]);
+    world.client().activate().unwrap();
+    world.machine.env.set_facts(&[(MACHINE_ID, "elsewhere")]);
+    let client = world.misled(YEARS / 60, |_| ());
+    assert_eq!(state(&client), "in grace until 2027-04-05T08:00:00Z (the machine has changed)");
+    client.reset_time().unwrap();
+    assert_eq!(state(&client), "in grace until 2027-02-14T08:00:00Z (the machine has changed)");
 }
 
 #[test]
