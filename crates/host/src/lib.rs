@@ -15,6 +15,7 @@ pub mod certify;
 pub mod dns;
 pub mod engine;
 pub mod exchange;
+pub mod forecast;
 pub mod listening;
 pub mod serving;
 

@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::print;
 use crate::dns;
 use crate::engine::Engine;
+use crate::forecast;
 use crate::listening::{self, Clients};
 use crate::routes::{self, App};
 use crate::serving::{Board, Serving};
@@ -89,7 +90,8 @@ async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Resu
     tracing::info!(clients = %addresses.0, administration = %addresses.1, "serving");
     tokio::join!(
         clients.follow(followed.clone(), stop.clone()),
-        dns::keep_as_set(data_dir.to_owned(), followed, env, stop.clone()),
+        dns::keep_as_set(data_dir.to_owned(), followed, env.clone(), stop.clone()),
+        forecast::watch(data_dir.to_owned(), env, stop.clone()),
         edge::serve(administration, for_administrators, Limits::default(), stop.clone()),
         look_on_hangup(&follower, hangups, stop),
     );

@@ -2,15 +2,16 @@
 
 mod people;
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::bail;
-use keymuster_core::catalogue::{Catalogue, Edition, Group};
+use keymuster_core::catalogue::{Catalogue, Family, Group};
+use keymuster_core::choice::{Effective, Source};
 use keymuster_core::entitlement::Cover;
 use keymuster_core::exchange::REPEATED_SECS;
 use keymuster_core::key::ProductKey;
-use keymuster_core::lease::LeaseKind;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
 use keymuster_service::database::{self, Failure};
@@ -19,8 +20,17 @@ use serde::Serialize;
 
 use super::print;
 use crate::engine::{BEHIND_SECS_MAX, count_clients};
-use crate::site::{Granted, Publisher, Site};
+use crate::forecast::Outlook;
+use crate::serving::{self, Serving};
+use crate::settings::{Dns, HostSettings};
+use crate::site::{Publisher, Site};
 use crate::store;
+use crate::store::shared_identity::Shared;
+
+/// How long a shared client id is shown after it was noticed last, in seconds.
+const SHARED_SECS: u64 = 30 * DAY;
+/// How many shared client ids are shown.
+const SHARED_MAX: u32 = 20;
 
 /// Options of `status`.
 #[derive(Debug, clap::Args)]
@@ -40,8 +50,20 @@ struct Report {
     epoch: u64,
     ledger_sequence: u64,
     newest_entry_at: Option<u64>,
+    /// How the server stands; `None` where none runs.
+    serving: Option<Serving>,
+    dns: DnsReport,
     publishers: Vec<PublisherReport>,
     next: Vec<String>,
+}
+
+/// How the host publishes itself, by its settings.
+#[derive(Debug, Serialize)]
+struct DnsReport {
+    publishing: bool,
+    zones: Vec<String>,
+    /// Why nothing is published, where nothing is.
+    why_not: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,7 +74,13 @@ struct PublisherReport {
     keys: Vec<KeyReport>,
     families: Vec<FamilyReport>,
     pools: Vec<PoolReport>,
+    renewal: IntervalReport,
+    activation: IntervalReport,
+    /// Requests since the host was made: total, failed, and by how the clients stood.
+    counters: BTreeMap<String, u64>,
     requests_last_day: Vec<(String, u64)>,
+    /// Client ids by which more than one machine has asked in the last 30 days.
+    shared_identities: Vec<SharedReport>,
     /// Requests for an activation by a MAK that have no result yet.
     waiting_for_exchange: u64,
 }
@@ -84,6 +112,25 @@ struct FamilyReport {
     id: String,
     count: u64,
     thresholds: Vec<u32>,
+    /// Clients that have missed two renewals.
+    silent: u64,
+    /// When the count falls below a threshold that is reached now, if the silent clients stay silent.
+    falls_below_at: Option<u64>,
+    warning: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct IntervalReport {
+    secs: u64,
+    source: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct SharedReport {
+    client: String,
+    times: u64,
+    newest_at: u64,
+    addresses: [String; 2],
 }
 
 #[derive(Debug, Serialize)]
@@ -124,11 +171,11 @@ fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Resul
     let (head, newest_entry) = store::ledger::head(&tx, site.host)?;
     let mut publishers = Vec::new();
     for held in &site.publishers {
-        let families = held.catalogue.families.iter().map(|family| FamilyReport {
-            id: family.id.to_string(),
-            count: counts.get_mut(&(held.number, family.number)).map_or(0, |muster| muster.count(now)),
-            thresholds: thresholds(held, family.number),
+        let families = held.catalogue.families.iter().map(|family| {
+            let muster = counts.get_mut(&(held.number, family.number));
+            family_report(family, &Outlook::of(held, family, muster, now))
         });
+        let shared = store::shared_identity::since(&tx, held.number, now.minus(SHARED_SECS), SHARED_MAX)?;
         publishers.push(PublisherReport {
             id: held.trust.publisher.to_string(),
             name: held.catalogue.name.to_string(),
@@ -136,6 +183,10 @@ fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Resul
             families: families.collect(),
             keys: keys(&tx, held)?,
             pools: pools(&tx, held, now)?,
+            renewal: interval(held.choices.renew(&held.catalogue)),
+            activation: interval(held.choices.retry(&held.catalogue)),
+            counters: store::counter::of(&tx, held.number)?,
+            shared_identities: shared.into_iter().map(shared_report).collect(),
             requests_last_day: store::tally::since(&tx, held.number, now.minus(DAY))?,
             waiting_for_exchange: store::collected::waiting(&tx, held.number, now.minus(REPEATED_SECS))?,
         });
@@ -148,11 +199,44 @@ fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Resul
         epoch: site.epoch,
         ledger_sequence: head.sequence,
         newest_entry_at: newest_entry.map(Timestamp::as_secs),
+        serving: serving::read(data_dir)?,
+        dns: dns_report(&HostSettings::load(&tx)?.dns),
         publishers,
         next: Vec::new(),
     };
     report.next = advice(&report);
     Ok(report)
+}
+
+fn dns_report(dns: &Dns) -> DnsReport {
+    let zones = dns.zones.iter().map(ToString::to_string).collect();
+    let why_not = dns.why_not();
+    DnsReport { publishing: why_not.is_none() && dns.is_publishing(), zones, why_not }
+}
+
+fn family_report(family: &Family, outlook: &Outlook) -> FamilyReport {
+    FamilyReport {
+        id: family.id.to_string(),
+        count: outlook.count,
+        thresholds: outlook.thresholds.clone(),
+        silent: outlook.silent,
+        falls_below_at: outlook.warning.and_then(|warning| warning.falls_below_at).map(Timestamp::as_secs),
+        warning: outlook.warning_words(),
+    }
+}
+
+fn interval(effective: Effective<u64>) -> IntervalReport {
+    let source = match effective.source {
+        Source::Publisher => "publisher",
+        Source::Customer => "set here",
+        Source::PublisherInstead => "publisher, because what was set here is out of range",
+    };
+    IntervalReport { secs: effective.value, source }
+}
+
+fn shared_report(shared: Shared) -> SharedReport {
+    let Shared { client, seen: (_, newest), times, addresses } = shared;
+    SharedReport { client: client.to_string(), times, newest_at: newest.as_secs(), addresses }
 }
 
 fn keys(tx: &Transaction<'_>, held: &Publisher) -> Result<Vec<KeyReport>, Failure> {
@@ -189,25 +273,6 @@ fn covered(catalogue: &Catalogue, covers: &[Cover]) -> Vec<String> {
     catalogue.groups.iter().filter(is_covered).map(|group| group.name.to_string()).collect()
 }
 
-/// The thresholds of a family's editions, as the entitlements have them that lasts longest for each.
-fn thresholds(held: &Publisher, family: u16) -> Vec<u32> {
-    let catalogue = &held.catalogue;
-    let threshold = |edition: &Edition| {
-        let group = catalogue.group_of(edition).filter(|group| group.family == family)?;
-        let agreed = |granted: &Granted| {
-            let entitlement = &granted.entitlement;
-            Some((entitlement.stop_at, entitlement.threshold(edition, group)?))
-        };
-        let longest = held.entitlements.iter().filter_map(agreed).max_by_key(|(stop_at, _)| *stop_at);
-        Some(longest.map_or(edition.threshold, |(_, threshold)| threshold))
-    };
-    let editions = catalogue.editions.iter().filter(|edition| edition.kind == LeaseKind::Volume);
-    let mut thresholds: Vec<u32> = editions.filter_map(threshold).collect();
-    thresholds.sort_unstable();
-    thresholds.dedup();
-    thresholds
-}
-
 fn pools(tx: &Transaction<'_>, held: &Publisher, now: Timestamp) -> Result<Vec<PoolReport>, Failure> {
     let in_use = store::seat::in_use(tx, held.number, now)?;
     let used = |id: &str| in_use.iter().find(|(pool, _)| pool == id).map_or(0, |(_, seats)| *seats);
@@ -231,6 +296,12 @@ fn advice(report: &Report) -> Vec<String> {
     }
     if report.publishers.is_empty() {
         next.push("add a publisher: keymuster-host add-publisher --trust FILE --pack FILE".to_owned());
+    }
+    if report.serving.is_none() && report.publishers.iter().any(|publisher| !publisher.keys.is_empty()) {
+        next.push(
+            "start the server, as nobody answers clients: systemctl start keymuster-host, or keymuster-host serve"
+                .to_owned(),
+        );
     }
     for publisher in &report.publishers {
         let id = &publisher.id;

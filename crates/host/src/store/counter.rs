@@ -13,6 +13,9 @@ pub const TOTAL: &str = "total";
 /// Requests that no installed key covers, or that broke a rule of the protocol.
 pub const FAILED: &str = "failed";
 
+/// The counters of standings, in the order in which a client passes through them.
+pub const STANDINGS: [&str; 6] = ["unlicensed", "grace", "licensed", "ended", "out-of-tolerance", "notification"];
+
 /// The counter's name of a standing.
 pub fn of_standing(standing: Standing) -> &'static str {
     match standing {

@@ -2,9 +2,14 @@
 
 use std::fmt::Write as _;
 
-use keymuster_core::time::Timestamp;
+use keymuster_core::codes;
+use keymuster_core::time::{Timestamp, duration_words};
 
-use super::{FamilyReport, KeyReport, LeftOut, PublisherReport, Report};
+use super::{DnsReport, FamilyReport, IntervalReport, KeyReport, LeftOut, PublisherReport, Report, SharedReport};
+use crate::store::counter;
+
+/// How long a bar is.
+const BAR: u64 = 20;
 
 /// The whole report. Writing to a string cannot fail.
 pub(super) fn text(report: &Report) -> String {
@@ -13,6 +18,8 @@ pub(super) fn text(report: &Report) -> String {
     let _ = writeln!(text, "time: {}", time(report.time));
     let newest = report.newest_entry_at.map(|at| format!(", the newest of {}", time(at))).unwrap_or_default();
     let _ = writeln!(text, "ledger: {} entries, epoch {}{newest}", report.ledger_sequence, report.epoch);
+    let _ = writeln!(text, "{}", serving(report));
+    let _ = writeln!(text, "DNS: {}", dns(&report.dns));
     for publisher in &report.publishers {
         text += &of_publisher(publisher, report.time);
     }
@@ -22,9 +29,23 @@ pub(super) fn text(report: &Report) -> String {
     text
 }
 
+fn serving(report: &Report) -> String {
+    let Some(serving) = &report.serving else { return "not serving: clients get no answer".to_owned() };
+    let since = time(serving.since);
+    let mut text =
+        format!("serving: clients at {}, administration at {}, since {since}", serving.clients, serving.administration);
+    if let Some(problem) = &serving.problem {
+        let _ = write!(text, "\n  not on port {}: {}", problem.port, problem.detail);
+    }
+    text
+}
+
+fn dns(dns: &DnsReport) -> String {
+    dns.why_not.clone().unwrap_or_else(|| format!("published in {}; keymuster-host dns compares", dns.zones.join(", ")))
+}
+
 fn of_publisher(publisher: &PublisherReport, now: u64) -> String {
-    let PublisherReport { id, name, catalogue_version, keys, families, pools, requests_last_day, waiting_for_exchange } =
-        publisher;
+    let PublisherReport { id, name, catalogue_version, keys, families, pools, .. } = publisher;
     let mut text = format!("\n{name} ({id}), licence pack version {catalogue_version}\n");
     for key in keys {
         let _ = writeln!(text, "  key …{}  {}  {}", key.last_five, key.group, state(key, now));
@@ -33,19 +54,55 @@ fn of_publisher(publisher: &PublisherReport, now: u64) -> String {
             let _ = writeln!(text, "    limit: {max} clients in each family");
         }
     }
-    for family in families {
-        let _ = writeln!(text, "  {}", of_family(family));
-    }
+    families.iter().for_each(|family| text += &of_family(family));
     for pool in pools {
         let _ = writeln!(text, "  pool {} ({}): {} of {} seats taken", pool.id, pool.edition, pool.in_use, pool.seats);
     }
-    if *waiting_for_exchange > 0 {
-        let plural = if *waiting_for_exchange == 1 { " waits" } else { "s wait" };
-        let _ = writeln!(text, "  exchange: {waiting_for_exchange} request{plural} for an activation by a MAK");
+    let interval = |interval: &IntervalReport| format!("{} ({})", duration_words(interval.secs), interval.source);
+    let (renewal, activation) = (interval(&publisher.renewal), interval(&publisher.activation));
+    let _ = writeln!(text, "  renewal interval {renewal}, activation interval {activation}");
+    text + &requests(publisher) + &shared(publisher)
+}
+
+/// What has been asked, and what waits.
+fn requests(publisher: &PublisherReport) -> String {
+    let mut text = String::new();
+    let count = |name: &str| publisher.counters.get(name).copied().unwrap_or_default();
+    if count(counter::TOTAL) > 0 {
+        let standings: Vec<String> = counter::STANDINGS
+            .iter()
+            .filter(|name| count(name) > 0)
+            .map(|name| format!("{} {name}", count(name)))
+            .collect();
+        let (total, failed) = (count(counter::TOTAL), count(counter::FAILED));
+        let _ = writeln!(text, "  requests: {total}, of which {failed} failed; asked while {}", standings.join(", "));
     }
-    if !requests_last_day.is_empty() {
-        let outcomes: Vec<String> = requests_last_day.iter().map(|(name, n)| format!("{n} {name}")).collect();
+    if !publisher.requests_last_day.is_empty() {
+        let named = |name: &str| {
+            codes::find(name).filter(|code| code.name == name).map(|code| format!(" (KM-{})", code.number))
+        };
+        let outcome =
+            |(name, requests): &(String, u64)| format!("{requests} {name}{}", named(name).unwrap_or_default());
+        let outcomes: Vec<String> = publisher.requests_last_day.iter().map(outcome).collect();
         let _ = writeln!(text, "  last day: {}", outcomes.join(", "));
+    }
+    let waiting = publisher.waiting_for_exchange;
+    if waiting > 0 {
+        let plural = if waiting == 1 { " waits" } else { "s wait" };
+        let _ = writeln!(text, "  exchange: {waiting} request{plural} for an activation by a MAK");
+    }
+    text
+}
+
+fn shared(publisher: &PublisherReport) -> String {
+    let mut text = String::new();
+    for SharedReport { client, times, newest_at, addresses: [address, other] } in &publisher.shared_identities {
+        let _ = writeln!(text, "  client id {client} has more than one machine: asked from {address} and {other},");
+        let _ = writeln!(
+            text,
+            "    {times} times, last {}; run `keymuster rearm` on all of them but one",
+            time(*newest_at)
+        );
     }
     text
 }
@@ -64,15 +121,23 @@ fn state(key: &KeyReport, now: u64) -> String {
     }
 }
 
+/// The count, and a bar for each threshold.
 fn of_family(family: &FamilyReport) -> String {
-    let FamilyReport { id, count, thresholds } = family;
+    let FamilyReport { id, count, thresholds, .. } = family;
     let plural = if *count == 1 { "" } else { "s" };
-    let counted = format!("{id}: {count} client{plural} counted");
-    if thresholds.is_empty() {
-        return counted;
+    let mut text = format!("  {id}: {count} client{plural} counted\n");
+    for threshold in thresholds {
+        let need = u64::from(*threshold);
+        let filled = usize::try_from((count * BAR / need).min(BAR)).unwrap_or_default();
+        let bar: String = (0..BAR as usize).map(|place| if place < filled { '█' } else { '░' }).collect();
+        let missing = need.saturating_sub(*count);
+        let stands = if missing == 0 { "reached".to_owned() } else { format!("{missing} to come") };
+        let _ = writeln!(text, "    threshold {threshold:>4} {bar} {stands}");
     }
-    let thresholds: Vec<String> = thresholds.iter().map(u32::to_string).collect();
-    format!("{counted}; thresholds {}", thresholds.join(", "))
+    if let Some(warning) = &family.warning {
+        let _ = writeln!(text, "    warning: {warning}");
+    }
+    text
 }
 
 fn time(secs: u64) -> Timestamp {
