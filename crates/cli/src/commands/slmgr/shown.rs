@@ -1,5 +1,7 @@
 //! What `-dli`, `-dlv` and `-xpr` show: the fields that administrators look for, under the names they know.
 
+use std::borrow::Cow;
+
 use keymuster_client::{Client, Setting, SettingValue, State, Status, Way};
 use keymuster_core::state::GraceReason;
 use keymuster_core::time::{DAY, MINUTE, Timestamp};
@@ -11,7 +13,7 @@ use crate::failure::Failure;
 
 /// One licence or host: fields with their values, in the order of the display; a name without a value is a heading.
 struct Sheet {
-    fields: Vec<(&'static str, Option<String>)>,
+    fields: Vec<(Cow<'static, str>, Option<String>)>,
 }
 
 impl Sheet {
@@ -19,8 +21,8 @@ impl Sheet {
         Sheet { fields: Vec::new() }
     }
 
-    fn field(mut self, name: &'static str, value: impl ToString) -> Sheet {
-        self.fields.push((name, Some(value.to_string())));
+    fn field(mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> Sheet {
+        self.fields.push((name.into(), Some(value.to_string())));
         self
     }
 
@@ -32,17 +34,17 @@ impl Sheet {
     }
 
     fn heading(mut self, text: &'static str) -> Sheet {
-        self.fields.push((text, None));
+        self.fields.push((text.into(), None));
         self
     }
 
     fn answer(self) -> Answer {
-        let line = |(name, value): &(&str, Option<String>)| match value {
+        let line = |(name, value): &(Cow<'_, str>, Option<String>)| match value {
             Some(value) => format!("{name}: {value}\n"),
             None => format!("{name}\n"),
         };
         let text = self.fields.iter().map(line).collect::<String>();
-        let values = self.fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?))));
+        let values = self.fields.into_iter().filter_map(|(name, value)| Some((name.trim().to_owned(), Value::from(value?))));
         Answer::new(text, Value::Object(values.collect()))
     }
 }
@@ -170,15 +172,44 @@ fn host_sheet(host: &Value, publisher: &Value, is_detailed: bool) -> Answer {
     for key in publisher["keys"].as_array().into_iter().flatten() {
         sheet = host_key(sheet, host, key);
     }
-    sheet = sheet.heading("Key Management Service is enabled on this machine");
+    sheet = match host["serving"]["clients"].as_str() {
+        Some(address) => sheet
+            .heading("Key Management Service is enabled on this machine")
+            .field("    Listening on Port", address.rsplit(':').next().unwrap_or(address)),
+        None => sheet.heading("Key Management Service is enabled on this machine, and does not run"),
+    };
     for family in publisher["families"].as_array().into_iter().flatten() {
-        sheet = sheet.field("    Current count", format!("{} ({})", family["count"], text(&family["id"])));
+        sheet = sheet.field(format!("    Current count ({})", text(&family["id"])), &family["count"]);
     }
-    sheet = sheet.field("    Host ID", text(&host["host"]));
+    let publishing = if host["dns"]["publishing"] == true { "enabled" } else { "disabled" };
+    let interval = |name: &str| {
+        let minutes = publisher[name]["secs"].as_u64().unwrap_or_default() / MINUTE;
+        format!("{minutes} minutes ({})", text(&publisher[name]["source"]))
+    };
+    sheet = sheet
+        .field("    DNS publishing", publishing)
+        .field("    Activation interval", interval("activation"))
+        .field("    Renewal interval", interval("renewal"))
+        .field("    KMS machine extended PID", text(&host["host"]));
     if is_detailed {
-        let _ = json!(null);
+        sheet = counters(sheet, publisher);
     }
     sheet.answer()
+}
+
+/// Requests since the host was made, by the standing in which clients asked.
+fn counters(sheet: Sheet, publisher: &Value) -> Sheet {
+    let count = |name: &str| publisher["counters"][name].as_u64().unwrap_or_default();
+    sheet
+        .heading("Key Management Service cumulative requests received from clients")
+        .field("    Total requests received", count("total"))
+        .field("    Failed requests received", count("failed"))
+        .field("    Requests with License Status Unlicensed", count("unlicensed"))
+        .field("    Requests with License Status Licensed", count("licensed"))
+        .field("    Requests with License Status Initial grace period", count("grace"))
+        .field("    Requests with License Status License expired", count("ended"))
+        .field("    Requests with License Status Out of tolerance", count("out-of-tolerance"))
+        .field("    Requests with License Status Notification", count("notification"))
 }
 
 fn host_key(sheet: Sheet, host: &Value, key: &Value) -> Sheet {
