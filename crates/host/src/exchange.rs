@@ -108,7 +108,21 @@ fn bundles(waiting: &[Collected], mak: &ProductKey) -> Vec<Bundle> {
     bundles
 }
 
-/// Sends an exchange to the authority at `url`; its answer.
-pub fn send(url: &str, exchange: &Bundle) -> anyhow::Result<Bundle> {
-    certify::post(url, &ERRAND, &exchange.to_bytes())
+/// Sends an exchange to the authority at `url`, and once more what found no room in its answer; each answer goes to `take`.
+pub fn send(
+    url: &str,
+    mut exchange: Bundle,
+    mut take: impl FnMut(&Bundle) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    loop {
+        let answer = certify::post(url, &ERRAND, &exchange.to_bytes())?;
+        take(&answer)?;
+        let decided = results::count(&answer);
+        let requests = exchange.client_requests.get_or_insert_default();
+        // The authority takes them in their order, and leaves out the last ones.
+        requests.drain(..decided.min(requests.len()));
+        if requests.is_empty() || decided == 0 {
+            return Ok(());
+        }
+    }
 }

@@ -56,8 +56,12 @@ struct Site {
 
 impl Site {
     fn new() -> Site {
+        Site::licensing(AURORA)
+    }
+
+    fn licensing(catalogue: &str) -> Site {
         let directory = tempfile::tempdir().unwrap();
-        let (authority, _) = Authority::start(directory.path(), "aurora", "Aurora Systems", AURORA, 0).unwrap();
+        let (authority, _) = Authority::start(directory.path(), "aurora", "Aurora Systems", catalogue, 0).unwrap();
         let host = estate::Host::new(directory.path(), 0).unwrap();
         host.add_publisher(directory.path(), "aurora").unwrap();
         let mut site = Site { directory, authority, host, running: None };
@@ -103,6 +107,19 @@ impl Site {
         let mut command = self.command();
         command.arg("exchange").args(arguments);
         finish(&mut command, input)
+    }
+
+    /// So many machines ask; their requests.
+    fn collect(&self, machines: u64) -> Vec<Vec<u8>> {
+        let edition = self.authority.product(EDITION).unwrap().edition().number;
+        let publisher = "aurora".parse().unwrap();
+        let mut connection = Connection::open(self.host.address).unwrap();
+        let ask = |number| {
+            let request = Machine::numbered(number).request(Act::Mak, &publisher, edition, &Env::system());
+            refused(&connection.post("/v1/activate", &request).unwrap(), 503, "exchange-pending");
+            request
+        };
+        (0..machines).map(ask).collect()
     }
 
     fn list(&self) -> Vec<Value> {
@@ -455,17 +472,8 @@ fn activated_request(site: &Site) -> Vec<u8> {
 fn more_than_a_thousand_machines_take_two_files_and_seconds() {
     let site = Site::new();
     let mak = site.authority.mint_mak(EDITION, 2000).unwrap();
-    let edition = site.authority.product(EDITION).unwrap().edition().number;
-    let publisher = "aurora".parse().unwrap();
     let begun = Instant::now();
-    let mut connection = Connection::open(site.host.address).unwrap();
-    let requests: Vec<Vec<u8>> = (0..1001)
-        .map(|number| {
-            let request = Machine::numbered(number).request(Act::Mak, &publisher, edition, &Env::system());
-            refused(&connection.post("/v1/activate", &request).unwrap(), 503, "exchange-pending");
-            request
-        })
-        .collect();
+    let requests = site.collect(1001);
     let exported = site.exchange(&["export", "--out", &site.file("x.request")], &mak);
     assert!(exported.out.contains("1001 requests") && site.path("x-2.request").exists(), "{exported:?}");
     for name in ["x", "x-2"] {
@@ -475,10 +483,32 @@ fn more_than_a_thousand_machines_take_two_files_and_seconds() {
         assert_eq!(imported.err.contains("500 of 1000 results"), name == "x", "{}", imported.err);
     }
     assert_eq!(site.used(), [1001]);
+    let mut connection = Connection::open(site.host.address).unwrap();
     for request in &requests {
         assert_eq!(connection.post("/v1/activate", request).unwrap().status, 200);
     }
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn what_has_no_room_in_one_answer_comes_with_the_next() {
+    let features: Vec<String> = (0..150).map(|n| format!("\"feature-of-desk-{n:03}\"")).collect();
+    let few = "features = [\"bitvault\", \"remote-desk\"]";
+    assert!(AURORA.contains(few));
+    let site = Site::licensing(&AURORA.replace(few, &format!("features = [{}]", features.join(", "))));
+    let mak = site.authority.mint_mak(EDITION, 2000).unwrap();
+    site.collect(300);
+    assert_eq!(site.exchange(&["export", "--out", &site.file("x.request")], &mak).exit, 0);
+    let answered = site.answer("x.request", "x.response");
+    let (activated, left) = (answered["activated"].as_u64().unwrap(), answered["left"].as_u64().unwrap());
+    assert!(left > 0 && activated + left == 300 && site.used() == [activated], "{answered}");
+    let imported = site.exchange(&["import", &site.file("x.response")], "");
+    assert!(imported.err.contains(&format!("{left} more that were exported have no result yet")), "{}", imported.err);
+
+    let sent = site.exchange(&["send", "--json"], &mak);
+    assert_eq!((sent.exit, &sent.json()["activated"]), (0, &left.into()), "in as many answers as it takes");
+    assert_eq!(site.used(), [300]);
+    assert!(site.list().iter().all(|kept| kept["result"] == "activated"));
 }
 
 /// A host of the fixture's publisher, which collects without an authority.

@@ -20,7 +20,7 @@ use keymuster_service::{Env, exit, files};
 use serde_json::{Value, json};
 
 use super::{choose_publisher, print, read_secret_line};
-use crate::exchange::results::{Fate, Outcome, take};
+use crate::exchange::results::{Fate, Outcome, count, take};
 use crate::exchange::{edition_of, pack};
 use crate::site::Home;
 
@@ -113,8 +113,7 @@ impl Selection {
 
 /// Takes an answer, and tells how far that is where it takes a while.
 fn take_and_tell(home: &mut Home, answer: &Bundle, env: &Env) -> anyhow::Result<Vec<Outcome>> {
-    let lengths = [answer.activations.as_ref().map(Vec::len), answer.refusals.as_ref().map(Vec::len)];
-    let total: usize = lengths.into_iter().flatten().sum();
+    let total = count(answer);
     take(home, answer, env, |done| {
         if total > PROGRESS_STEP && done % PROGRESS_STEP == 0 {
             // Where standard error is gone there is nobody to tell.
@@ -125,11 +124,11 @@ fn take_and_tell(home: &mut Home, answer: &Bundle, env: &Env) -> anyhow::Result<
 
 /// Shows what became of each machine; not everything in order is the exit code of a refusal.
 fn tell_results(outcomes: &[Outcome], as_json: bool) -> anyhow::Result<()> {
-    let count = |is_such: fn(&Fate) -> bool| outcomes.iter().filter(|outcome| is_such(&outcome.fate)).count();
-    let activated = count(|fate| *fate == Fate::Activated);
-    let refused = count(|fate| matches!(fate, Fate::Refused { .. }));
-    let invalid = count(|fate| matches!(fate, Fate::Invalid(_)));
-    let unasked = count(|fate| *fate == Fate::Unasked);
+    let those = |is_such: fn(&Fate) -> bool| outcomes.iter().filter(|outcome| is_such(&outcome.fate)).count();
+    let activated = those(|fate| *fate == Fate::Activated);
+    let refused = those(|fate| matches!(fate, Fate::Refused { .. }));
+    let invalid = those(|fate| matches!(fate, Fate::Invalid(_)));
+    let unasked = those(|fate| *fate == Fate::Unasked);
     let known = outcomes.len() - unasked - invalid - outcomes.iter().filter(|outcome| outcome.is_new).count();
     if as_json {
         let results: Vec<Value> = outcomes.iter().map(value).collect();

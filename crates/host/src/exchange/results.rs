@@ -51,12 +51,18 @@ pub enum Fate {
     Unasked,
 }
 
+/// How many results an answer has.
+pub fn count(answer: &Bundle) -> usize {
+    let lengths = [answer.activations.as_ref().map(Vec::len), answer.refusals.as_ref().map(Vec::len)];
+    lengths.into_iter().flatten().sum()
+}
+
 /// Takes over the results of an answer, all in one transaction; `told` hears how many are done.
 pub fn take(home: &mut Home, answer: &Bundle, env: &Env, mut told: impl FnMut(usize)) -> anyhow::Result<Vec<Outcome>> {
     let now = env.now();
     let activations = answer.activations.as_deref().unwrap_or_default();
     let refusals = answer.refusals.as_deref().unwrap_or_default();
-    if activations.is_empty() && refusals.is_empty() {
+    if count(answer) == 0 {
         let found = "a file without them".to_owned();
         anyhow::bail!(Invalid::WrongType { expected: "the results of an exchange", found });
     }

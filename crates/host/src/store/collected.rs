@@ -67,6 +67,13 @@ pub fn waiting(tx: &Transaction<'_>, publisher: i64, begin: Timestamp) -> Result
     Ok(number(statement.query_row(params![publisher, seconds(begin)], |row| row.get(0))?))
 }
 
+/// How many requests that were collected since `begin` were exported and have no result.
+pub fn exported(tx: &Transaction<'_>, begin: Timestamp) -> Result<u64, Failure> {
+    let sql = "SELECT COUNT(*) FROM collected \
+               WHERE collected_at >= ?1 AND exported_at IS NOT NULL AND answered_at IS NULL";
+    Ok(number(tx.prepare_cached(sql)?.query_row([seconds(begin)], |row| row.get(0))?))
+}
+
 /// Keeps a request, in place of an older one of the same client and edition and its result.
 pub fn put(
     tx: &Transaction<'_>,

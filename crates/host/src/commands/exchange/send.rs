@@ -37,9 +37,11 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     // Where standard error is gone there is nobody to tell that we wait.
     let _ = writeln!(std::io::stderr(), "asking {url} for {} machines …", selected.requests);
     let mut outcomes = Vec::new();
-    for bundle in &bundles {
-        let answer = exchange::send(&url, bundle)?;
-        outcomes.extend(take_and_tell(&mut selected.home, &answer, &env)?);
+    for bundle in bundles {
+        exchange::send(&url, bundle, |answer| {
+            outcomes.extend(take_and_tell(&mut selected.home, answer, &env)?);
+            Ok(())
+        })?;
     }
     tell_results(&outcomes, options.json)
 }
