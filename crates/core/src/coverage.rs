@@ -24,7 +24,8 @@ pub fn installable_host_key<'c>(
     for other in installed {
         let covering = catalogue.group(other.fields().number).filter(|held| held.cover(None).includes(group));
         if let Some(held) = covering {
-            return Err(Refusal::KeyAlreadyCovered { last_five: other.last_five(), group: held.name.clone() });
+            let (last_five, covered) = (other.last_five(), group.name.clone());
+            return Err(Refusal::KeyAlreadyCovered { last_five, group: held.name.clone(), covered });
         }
     }
     Ok(group)

@@ -41,7 +41,7 @@ pub enum Refusal {
     KeyNotThisEdition { edition: Slug },
     KeyNumberUnknown { number: u16, catalogue_version: u32 },
     KeyAlreadyInstalled { last_five: String },
-    KeyAlreadyCovered { last_five: String, group: Label },
+    KeyAlreadyCovered { last_five: String, group: Label, covered: Label },
     KeyRevoked { last_five: String },
     MakExhausted { used: u64, total: u64 },
     HostsExhausted { hosts: u64, hosts_max: u64 },
@@ -231,8 +231,11 @@ impl Refusal {
                 "the key is for number {number}, which is not in the licence pack held, version {catalogue_version}"
             ),
             Refusal::KeyAlreadyInstalled { last_five } => write!(f, "the key that ends in {last_five} is installed"),
-            Refusal::KeyAlreadyCovered { last_five, group } => {
-                write!(f, "the installed key that ends in {last_five} ({group}) covers everything that this key covers")
+            Refusal::KeyAlreadyCovered { last_five, group, covered } => {
+                write!(
+                    f,
+                    "the installed key that ends in {last_five} ({group}) covers {covered} and all that is below it"
+                )
             }
             Refusal::KeyRevoked { last_five } => {
                 write!(f, "the publisher has revoked the key that ends in {last_five}")

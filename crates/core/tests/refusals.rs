@@ -138,9 +138,13 @@ fn refusals() -> Vec<(Refusal, &'static str, &'static str, &'static str)> {
             "",
         ),
         (
-            Refusal::KeyAlreadyCovered { last_five: last_five(), group: "Aurora Desk".parse().unwrap() },
+            Refusal::KeyAlreadyCovered {
+                last_five: last_five(),
+                group: "Aurora Server".parse().unwrap(),
+                covered: "Aurora Desk".parse().unwrap(),
+            },
             "key-already-covered",
-            "the installed key that ends in 6K264 (Aurora Desk) covers everything that this key covers",
+            "the installed key that ends in 6K264 (Aurora Server) covers Aurora Desk and all that is below it",
             "",
         ),
         (

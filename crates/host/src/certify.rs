@@ -13,14 +13,17 @@ use keymuster_core::id::{Label, RequestId};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::key::ProductKey;
 use keymuster_core::lease::{BACKDATED_SECS, Position};
+use keymuster_core::refusal::Refusal;
 use keymuster_core::request::HostRequest;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
 use keymuster_service::exit::Coded;
 use rusqlite::Transaction;
+use ureq::Body;
 use ureq::http::Uri;
 
-use crate::site::{Home, Publisher, has_newest_revocations, ledger_head};
+use crate::pack::{self, NotTaken};
+use crate::site::{Home, Publisher, Site, ledger_head};
 use crate::store::{self, audit, entitlement::Asked};
 
 /// How long an answer to a request is waited for, in seconds; then a new request is made.
@@ -76,10 +79,24 @@ fn machine_name() -> Option<Label> {
     std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?.trim().parse().ok()
 }
 
+/// What was taken of an authority's answer.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The entitlement.
+    pub entitlement: Signed<Entitlement>,
+    /// Whether it was held already, so that nothing has changed.
+    pub is_repeated: bool,
+    /// The licence pack, where the answer brought another one than was held.
+    pub pack: Option<pack::Taken>,
+    /// Why the licence pack of the answer was not taken: it needs a newer version of this program.
+    pub pack_refused: Option<Refusal>,
+}
+
 /// Takes an authority's answer: the entitlement, and the newer licence pack and revocations that came with it.
 ///
 /// It fits the request that waits for it, for 30 days. One that was taken before is taken again without any effect.
-pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> anyhow::Result<Signed<Entitlement>> {
+/// A pack that this program is too old for stays out, and the entitlement is taken all the same: what is installed goes on.
+pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> anyhow::Result<Accepted> {
     let now = env.now();
     let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let held = &home.site.publishers[publisher];
@@ -90,13 +107,29 @@ pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> 
     let entitlement = chain.entitlement(bytes)?;
     ensure!(entitlement.host == home.site.host && entitlement.host_key == home.key.public(), Invalid::ForAnotherHost);
     ensure!(now < entitlement.stop_at, Invalid::Expired { at: entitlement.stop_at });
-    if held.granted(entitlement.id).is_some() {
-        // The same answer again; only what came with it can be newer.
-        take_pack(&tx, held, &chain, answer)?;
-        tx.commit()?;
-        return Ok(entitlement);
+    let is_repeated = held.granted(entitlement.id).is_some();
+    if !is_repeated {
+        check_awaited(&tx, held, &entitlement, now)?;
+        keep(&tx, held, &entitlement, answer, now)?;
     }
-    let asked = store::entitlement::last_asked(&tx, held.number, entitlement.key)?;
+    // Also with an answer that was taken before, the pack can be newer.
+    let pack_refused = take_pack(&tx, held, &chain, answer)?;
+    let site = Site::load(&tx)?;
+    tx.commit()?;
+    let before = std::mem::replace(&mut home.site, site).publishers.swap_remove(publisher);
+    let after = home.site.publishers[publisher].clone();
+    let pack = (before.pack != after.pack).then_some(pack::Taken { before: Some(before), after });
+    Ok(Accepted { entitlement, is_repeated, pack, pack_refused })
+}
+
+/// Whether an entitlement answers the request that waits for it, and its time has come.
+fn check_awaited(
+    tx: &Transaction<'_>,
+    held: &Publisher,
+    entitlement: &Entitlement,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let asked = store::entitlement::last_asked(tx, held.number, entitlement.key)?;
     let request = asked.and_then(|asked| HostRequest::verify(&asked.request).ok());
     let Some(request) = request.filter(|request| request.request == entitlement.request) else {
         bail!(Invalid::AnswerToAnotherRequest);
@@ -109,34 +142,46 @@ pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> 
         let detail = format!("this host's clock says {now}, and the authority signed at {}", entitlement.issued);
         return Err(Coded { code: &codes::HOST_CLOCK_WRONG, detail }.into());
     }
-    let kept = Bundle { entitlement: answer.entitlement.clone(), issuers: answer.issuers.clone(), ..Bundle::default() };
-    store::entitlement::set_answer(&tx, held.number, entitlement.key, &kept.to_bytes())?;
-    take_pack(&tx, held, &chain, answer)?;
+    Ok(())
+}
+
+/// Stores an entitlement, with its audit entry.
+fn keep(
+    tx: &Transaction<'_>,
+    held: &Publisher,
+    entitlement: &Entitlement,
+    answer: &Bundle,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let issuers = answer.issuers.clone();
+    let kept = Bundle { entitlement: answer.entitlement.clone(), issuers, ..Bundle::default() };
+    store::entitlement::set_answer(tx, held.number, entitlement.key, &kept.to_bytes())?;
     let act = audit::Act {
         actor: &audit::operating_user(),
         act: "host activated",
         subject: &entitlement.id.to_string(),
         detail: &format!("publisher {}, until {}", held.trust.publisher, entitlement.stop_at),
     };
-    audit::record(&tx, act, now)?;
-    tx.commit()?;
-    Ok(entitlement)
+    Ok(audit::record(tx, act, now)?)
 }
 
-/// Keeps the pack of an answer where it is at least as new as the one that is held.
-fn take_pack(tx: &Transaction<'_>, held: &Publisher, chain: &Chain<'_>, answer: &Bundle) -> anyhow::Result<()> {
-    let Some(bytes) = &answer.catalogue else { return Ok(()) };
-    let catalogue = chain.catalogue(bytes)?;
-    if catalogue.version < held.catalogue.version || !has_newest_revocations(answer, chain) {
-        return Ok(());
+/// Keeps the pack of an answer where it is at least as new as the one that is held; if this program is too old for it, says
+/// so.
+fn take_pack(
+    tx: &Transaction<'_>,
+    held: &Publisher,
+    chain: &Chain<'_>,
+    answer: &Bundle,
+) -> anyhow::Result<Option<Refusal>> {
+    if answer.catalogue.is_none() {
+        return Ok(None);
     }
-    let pack = Bundle {
-        catalogue: answer.catalogue.clone(),
-        issuers: answer.issuers.clone(),
-        revocations: answer.revocations.clone(),
-        ..Bundle::default()
-    };
-    Ok(store::publisher::set_pack(tx, held.number, &pack.to_bytes())?)
+    match pack::judge(answer, chain, Some(held)) {
+        Ok(_) => pack::replace(tx, held, answer).map(|()| None),
+        Err(NotTaken::Older(_)) => Ok(None),
+        Err(NotTaken::HostTooOld(refusal)) => Ok(Some(refusal)),
+        Err(why @ NotTaken::Invalid(_)) => Err(why.into()),
+    }
 }
 
 /// Sends a request to the authority at `url`.
@@ -162,12 +207,25 @@ pub struct Errand {
 /// Sends what holds a secret product key to the authority at `url`.
 pub fn post(url: &str, errand: &Errand, body: &[u8]) -> anyhow::Result<Bundle> {
     check_secrecy(url, errand.secret)?;
-    let config = ureq::Agent::config_builder().timeout_global(Some(errand.within)).http_status_as_error(false);
-    // The request goes where its secrecy was checked, or nowhere.
-    let agent: ureq::Agent = config.proxy(None).max_redirects(0).build().into();
     let target = format!("{}{}", url.trim_end_matches('/'), errand.path);
-    let sent = agent.post(&target).header("content-type", errand.media_type).send(body);
-    let mut response = sent.map_err(|error| Coded {
+    bundle_of(url, agent(errand.within).post(&target).header("content-type", errand.media_type).send(body))
+}
+
+/// Asks the authority at `url` for what is public.
+pub fn get(url: &str, path: &str) -> anyhow::Result<Bundle> {
+    let target = format!("{}{path}", url.trim_end_matches('/'));
+    bundle_of(url, agent(ANSWER_WITHIN).get(&target).call())
+}
+
+/// Asks straight: what is sent goes where its secrecy was checked, or nowhere.
+fn agent(within: Duration) -> ureq::Agent {
+    let config = ureq::Agent::config_builder().timeout_global(Some(within)).http_status_as_error(false);
+    config.proxy(None).max_redirects(0).build().into()
+}
+
+/// The bundle that the authority at `url` has answered with, or its refusal.
+fn bundle_of(url: &str, answered: Result<ureq::http::Response<Body>, ureq::Error>) -> anyhow::Result<Bundle> {
+    let mut response = answered.map_err(|error| Coded {
         code: &codes::AUTHORITY_UNREACHABLE,
         detail: format!("the authority at {url} does not answer: {error}"),
     })?;

@@ -6,6 +6,12 @@ mod audit;
 mod dns;
 mod exchange;
 mod key_install;
+mod key_remove;
+mod layout;
+mod pack;
+mod pack_fetch;
+mod pack_import;
+mod pack_list;
 mod publisher_add;
 mod serve;
 mod set;
@@ -42,6 +48,11 @@ enum Command {
     AddPublisher(publisher_add::Options),
     /// Install a host key, read from standard input or a file.
     InstallKey(key_install::Options),
+    /// Remove a host key with its entitlement; without a key named, all of them.
+    RemoveKey(key_remove::Options),
+    /// Take over licence packs, and show those that are held.
+    #[command(subcommand)]
+    Pack(pack::Command),
     /// Ask the publisher's authority for entitlements, over the network or by file.
     Activate(site_activate::Options),
     /// Have machines that cannot reach the publisher's authority activated by a MAK.
@@ -70,6 +81,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve(options) => serve::run(&data_dir, &options),
         Command::AddPublisher(options) => publisher_add::run(&data_dir, &options),
         Command::InstallKey(options) => key_install::run(&data_dir, &options),
+        Command::RemoveKey(options) => key_remove::run(&data_dir, &options),
+        Command::Pack(pack::Command::Import(options)) => pack_import::run(&data_dir, &options),
+        Command::Pack(pack::Command::Fetch(options)) => pack_fetch::run(&data_dir, &options),
+        Command::Pack(pack::Command::List(options)) => pack_list::run(&data_dir, &options),
         Command::Activate(options) => site_activate::run(&data_dir, &options),
         Command::Exchange(command) => exchange::run(&data_dir, &command),
         Command::Settings(options) => settings::run(&data_dir, &options),

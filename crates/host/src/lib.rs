@@ -6,8 +6,10 @@
 // What a host holds.
 pub mod choices;
 pub mod identity;
+pub mod pack;
 pub mod settings;
 pub mod site;
+pub mod standing;
 pub mod store;
 
 // What it does.

@@ -131,11 +131,6 @@ pub(crate) fn carry_revocations(enclosure: &mut Bundle, pack: &Bundle) {
     }
 }
 
-/// Whether nothing newer than this pack's revocations is held, so that taking it over takes no revocation back.
-pub fn has_newest_revocations(pack: &Bundle, chain: &Chain<'_>) -> bool {
-    chain.revocations().map(Signed::bytes) == pack.revocations.as_ref().map(|bytes| bytes.as_slice())
-}
-
 /// A data directory that is open: the database, and who the host is.
 #[derive(Debug)]
 pub struct Home {

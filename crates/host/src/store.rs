@@ -37,7 +37,10 @@ const MIGRATIONS: &[&str] = &[
 
 /// Opens the database of a data directory, and creates it where there is none.
 pub fn open(data_dir: &Path) -> Result<Connection, Failure> {
-    database::open(&data_dir.join(FILE_NAME), MIGRATIONS)
+    let db = database::open(&data_dir.join(FILE_NAME), MIGRATIONS)?;
+    // A host key that was removed, or moved within the file, is overwritten.
+    db.pragma_update(None, "secure_delete", true)?;
+    Ok(db)
 }
 
 /// A time as it is stored.

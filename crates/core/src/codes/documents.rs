@@ -73,8 +73,8 @@ codes! {
         check: "run `keymuster inspect FILE`: it shows the limits of each document of the chain",
         check: "run `keymuster-host status` on the host: it shows what its keys cover, until when, and its licence \
                 packs",
-        remedy: "bring the host's licence pack up to date with `keymuster-host add-publisher --trust FILE --pack FILE` \
-                 and let the client ask again; if it recurs, tell the publisher, with the file",
+        remedy: "bring the host's licence pack up to date with `keymuster-host pack fetch` or `keymuster-host pack import \
+                 FILE`, and let the client ask again; if it recurs, tell the publisher, with the file",
     }
 
     REVOKED: 609 "revoked" Failure 0 {
@@ -143,8 +143,8 @@ codes! {
         cause: "somebody changed the program of a host to grant below the threshold",
         check: "run `keymuster inspect FILE` on the product's licence pack: it shows the threshold of each edition",
         check: "run `keymuster-host status`: it shows the version of each licence pack, and the thresholds",
-        remedy: "run `keymuster-host add-publisher --trust FILE --pack FILE` on the host with the publisher's newest \
-                 licence pack, and let the client ask again",
+        remedy: "run `keymuster-host pack fetch`, or `keymuster-host pack import FILE` with the publisher's newest licence \
+                 pack, on the host, and let the client ask again",
     }
 
     FOR_ANOTHER_HOST: 616 "for-another-host" Failure 0 {

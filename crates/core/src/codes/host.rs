@@ -47,8 +47,8 @@ codes! {
         cause: "the edition's name was mistyped in `keymuster add`",
         check: "run `keymuster-host status`: it names the version of each licence pack that the host holds",
         check: "run `keymuster inspect FILE` on the publisher's newest licence pack and look for the edition",
-        remedy: "on the host run `keymuster-host add-publisher --trust FILE --pack FILE` with the publisher's newest \
-                 licence pack; with `keymuster add` use a name that the message lists",
+        remedy: "on the host run `keymuster-host pack fetch`, or `keymuster-host pack import FILE` with the publisher's \
+                 newest licence pack; with `keymuster add` use a name that the message lists",
     }
 
     EDITION_NOT_COVERED: 205 "edition-not-covered" Refusal 403 {

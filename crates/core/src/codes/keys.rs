@@ -85,19 +85,19 @@ codes! {
         check: "run `keymuster-host status`: it names the version of each licence pack that the host holds",
         check: "run `keymuster inspect FILE` on the publisher's newest licence pack: it lists the groups with the \
                 numbers, of which the message names one",
-        remedy: "run `keymuster-host add-publisher --trust FILE --pack FILE` with the publisher's newest licence pack, \
-                 then enter the key again",
+        remedy: "run `keymuster-host pack fetch`, or `keymuster-host pack import FILE` with the publisher's newest licence \
+                 pack, then enter the key again",
     }
 
     KEY_ALREADY_COVERED: 109 "key-already-covered" Refusal 409 {
         sentence: "a host key that is already installed covers every group of this one",
-        cause: "the installed key is of a higher group or a newer generation, which includes this one: nothing is \
-                missing",
+        cause: "the installed key is of the same group, of a higher one or of a newer generation, which includes this one: \
+                nothing is missing",
         cause: "the key was meant for another host, for example one with more seats",
         check: "read the last five symbols in the message: they name the installed key that covers the groups",
         check: "run `keymuster-host status`: it lists the installed keys with the groups that each covers",
-        remedy: "leave the installed key as it is: clients of these groups are served already; a key that was bought \
-                 for its seats or limits goes on a host of its own",
+        remedy: "do nothing: a group that is covered needs no key of its own, and its clients are served by the installed \
+                 key; a key that was bought for its seats or limits goes on a host of its own",
         known_as: "0xC004F015",
     }
 

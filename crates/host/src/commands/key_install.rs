@@ -8,6 +8,7 @@ use keymuster_core::id::Slug;
 use keymuster_core::key::ProductKey;
 use keymuster_service::{Env, files};
 
+use super::layout::list;
 use super::{choose_publisher, print, read_secret_line};
 use crate::site::Home;
 use crate::store::{self, audit};
@@ -48,12 +49,11 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     tx.commit()?;
 
     let cover = group.cover(None);
-    let covered: Vec<&str> =
-        held.catalogue.groups.iter().filter(|group| cover.includes(group)).map(|group| group.name.as_str()).collect();
+    let covered = held.catalogue.groups.iter().filter(|group| cover.includes(group)).map(|group| group.name.as_str());
     print(&format!(
-        "installed the host key that ends in {} for {}\ncovers: {}\nnext: keymuster-host activate\n",
+        "installed the host key that ends in {} for {}\n{}next: keymuster-host activate\n",
         key.last_five(),
         group.name,
-        covered.join(", ")
+        list("covers:", covered)
     ))
 }

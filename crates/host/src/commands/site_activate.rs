@@ -12,8 +12,9 @@ use keymuster_core::time::Timestamp;
 use keymuster_qr::Asker;
 use keymuster_service::Env;
 
+use super::pack::Brought;
 use super::{choose_publisher, print};
-use crate::certify;
+use crate::certify::{self, Accepted};
 use crate::site::Home;
 use crate::store;
 
@@ -46,11 +47,8 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let mut home = Home::open(data_dir, &env)?;
     let publisher = choose_publisher(&home.site, options.publisher.as_ref())?;
     if let Some(file) = options.carried.read_response()? {
-        let entitlement = certify::accept(&mut home, publisher, &Bundle::parse_file(&file)?, &env)?;
-        // What was held when this program began.
-        let is_repeated = home.site.publishers[publisher].granted(entitlement.id).is_some();
-        let note = if is_repeated { "this response was accepted before, and changes nothing: " } else { "" };
-        return print(&format!("{note}{}", granted(&entitlement)));
+        let accepted = certify::accept(&mut home, publisher, &Bundle::parse_file(&file)?, &env)?;
+        return tell(&accepted, &mut home, env.now());
     }
     let keys = keys_to_activate(&mut home, publisher, options, env.now())?;
     if keys.is_empty() {
@@ -71,8 +69,8 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         // Where standard error is gone there is nobody to tell that we wait.
         let _ = writeln!(std::io::stderr(), "asking {url} for the key that ends in {} …", key.last_five());
         let answer = certify::send(&url, &request)?;
-        let entitlement = certify::accept(&mut home, publisher, &answer, &env)?;
-        print(&granted(&entitlement))?;
+        let accepted = certify::accept(&mut home, publisher, &answer, &env)?;
+        tell(&accepted, &mut home, env.now())?;
     }
     Ok(())
 }
@@ -106,6 +104,21 @@ fn keys_to_activate(
         keys.retain(|key| !is_good(key));
     }
     Ok(keys)
+}
+
+/// Prints what the authority's answer has brought.
+fn tell(accepted: &Accepted, home: &mut Home, now: Timestamp) -> anyhow::Result<()> {
+    let note = if accepted.is_repeated { "this response was accepted before, and changes nothing: " } else { "" };
+    let mut text = format!("{note}{}", granted(&accepted.entitlement));
+    if let Some(taken) = &accepted.pack {
+        text += &Brought::by(taken, &mut home.db, now)?.text();
+    }
+    if let Some(refusal) = &accepted.pack_refused {
+        let code = refusal.code();
+        text += &format!("the licence pack that came with it is not taken: {refusal} ({code})\n");
+        text += &format!("  what to do: {}\n", code.remedy);
+    }
+    print(&text)
 }
 
 fn granted(entitlement: &Entitlement) -> String {

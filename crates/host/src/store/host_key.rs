@@ -1,9 +1,10 @@
 //! The installed host keys. They are secrets: whoever reads this file can use them up at the authority.
 
-use keymuster_core::key::ProductKey;
+use keymuster_core::key::{KeyId, ProductKey};
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::{parsed_key, seconds};
 
@@ -25,4 +26,53 @@ pub fn add(tx: &Transaction<'_>, publisher: i64, key: &ProductKey, now: Timestam
     let sql = "INSERT INTO host_key (publisher, key_id, product_key, installed_at) VALUES (?1, ?2, ?3, ?4)";
     tx.execute(sql, params![publisher, key.id().to_string(), key.reveal(), seconds(now)])?;
     Ok(())
+}
+
+/// The tables in which a key leaves traces, and their columns, of which the first two name the key.
+const TABLES: [(&str, &[&str]); 2] = [
+    ("entitlement", &["publisher", "key_id", "request", "requested_at", "answer"]),
+    ("host_key", &["publisher", "key_id", "product_key", "installed_at"]),
+];
+
+/// A key of a publisher.
+pub type Place = (i64, KeyId);
+
+/// Removes keys with what was asked and answered for them, and returns whether no trace of them is left in the files.
+///
+/// SQLite leaves copies of rows behind in its pages when it moves them, and a request carries the whole key. So both tables
+/// are emptied as a whole, which overwrites their pages, and the others' rows are written anew; then the write-ahead log,
+/// which still has the old pages, is cut off. That fails where another program keeps reading.
+pub fn remove(
+    db: &mut Connection,
+    keys: &[Place],
+    record: impl FnOnce(&Transaction<'_>) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
+    // Rows of a table that others refer to would be deleted one by one.
+    db.pragma_update(None, "foreign_keys", false)?;
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for (table, columns) in TABLES {
+        let mut rows = read_rows(&tx, table, columns)?;
+        rows.retain(|row| !keys.iter().any(|key| is_of(row, key)));
+        tx.execute(&format!("DELETE FROM {table}"), [])?;
+        let values = vec!["?"; columns.len()].join(", ");
+        let mut insert = tx.prepare(&format!("INSERT INTO {table} ({}) VALUES ({values})", columns.join(", ")))?;
+        for row in rows {
+            insert.execute(params_from_iter(row))?;
+        }
+    }
+    record(&tx)?;
+    tx.commit()?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    let was_busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(!was_busy)
+}
+
+fn read_rows(tx: &Transaction<'_>, table: &str, columns: &[&str]) -> Result<Vec<Vec<Value>>, Failure> {
+    let mut statement = tx.prepare(&format!("SELECT {} FROM {table}", columns.join(", ")))?;
+    let rows = statement.query_map([], |row| (0..columns.len()).map(|column| row.get(column)).collect())?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn is_of(row: &[Value], (publisher, key): &Place) -> bool {
+    row.starts_with(&[Value::Integer(*publisher), Value::Text(key.to_string())])
 }
