@@ -18,12 +18,13 @@ use keymuster_service::database::{self, Failure};
 use rusqlite::{Connection, Transaction};
 use serde::Serialize;
 
-use super::print;
+use super::{pack, print};
 use crate::engine::{BEHIND_SECS_MAX, count_clients};
 use crate::forecast::Outlook;
 use crate::serving::{self, Serving};
 use crate::settings::{Dns, HostSettings};
 use crate::site::{Publisher, Site};
+use crate::standing::{self, EditionStanding};
 use crate::store;
 use crate::store::shared_identity::Shared;
 
@@ -72,6 +73,11 @@ struct PublisherReport {
     name: String,
     catalogue_version: u32,
     keys: Vec<KeyReport>,
+    /// Which key covers each edition, and which editions need one.
+    editions: Vec<EditionStanding>,
+    /// The same in lines for people, where something is needed.
+    #[serde(skip)]
+    needs: String,
     families: Vec<FamilyReport>,
     pools: Vec<PoolReport>,
     renewal: IntervalReport,
@@ -175,6 +181,8 @@ fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Resul
             let muster = counts.get_mut(&(held.number, family.number));
             family_report(family, &Outlook::of(held, family, muster, now))
         });
+        let installed = store::host_key::of_publisher(&tx, held.number)?;
+        let needs = standing::needs(held, &installed, now);
         let shared = store::shared_identity::since(&tx, held.number, now.minus(SHARED_SECS), SHARED_MAX)?;
         publishers.push(PublisherReport {
             id: held.trust.publisher.to_string(),
@@ -182,6 +190,8 @@ fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Resul
             catalogue_version: held.catalogue.version,
             families: families.collect(),
             keys: keys(&tx, held)?,
+            editions: standing::in_names(held, &installed, now),
+            needs: if installed.is_empty() { String::new() } else { pack::needs_text("  ", &needs) },
             pools: pools(&tx, held, now)?,
             renewal: interval(held.choices.renew(&held.catalogue)),
             activation: interval(held.choices.retry(&held.catalogue)),

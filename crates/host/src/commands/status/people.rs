@@ -54,6 +54,7 @@ fn of_publisher(publisher: &PublisherReport, now: u64) -> String {
             let _ = writeln!(text, "    limit: {max} clients in each family");
         }
     }
+    text += &publisher.needs;
     families.iter().for_each(|family| text += &of_family(family));
     for pool in pools {
         let _ = writeln!(text, "  pool {} ({}): {} of {} seats taken", pool.id, pool.edition, pool.in_use, pool.seats);
