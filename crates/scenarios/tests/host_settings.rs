@@ -242,6 +242,9 @@ fn names_that_are_not_understood_get_the_nearest() {
 fn every_change_is_recorded_with_the_old_and_the_new_value_and_a_dry_run_is_none() {
     let place = Place::new(Publisher::new(2, 1));
     let data_dir = &place.data_dir;
+    let nowhere = data_dir.join("nowhere");
+    assert!(fails(&nowhere, &["set", "port", "1", "--dry-run"], 3).contains("there is no host in"));
+    assert!(!nowhere.exists(), "a dry run makes nothing");
     let before = settings(data_dir);
     let said = done(data_dir, &["set", "renewal-interval", "3d", "--dry-run"]);
     assert!(said.starts_with("renewal-interval of fixture would be 3 days; it is 7 days\n"), "{said}");

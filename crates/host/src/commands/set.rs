@@ -8,6 +8,7 @@ use keymuster_service::Env;
 use rusqlite::TransactionBehavior;
 use serde_json::{Value as Json, json};
 
+use super::status::open_read_only;
 use super::{choose_publisher, print};
 use crate::serving::{self, Serving};
 use crate::settings::{self, Change, Changed, Scope, Value};
@@ -61,6 +62,10 @@ pub fn run_unset(data_dir: &Path, options: &UnsetOptions) -> anyhow::Result<()> 
 fn change(data_dir: &Path, name: &str, value: Option<&str>, common: &Common) -> anyhow::Result<()> {
     let env = Env::system();
     let (setting, _) = settings::find(name)?;
+    if common.dry_run {
+        // Where there is no host, nothing is made in order to tell what would be.
+        open_read_only(data_dir)?;
+    }
     let mut home = Home::open(data_dir, &env)?;
     let publisher = match setting.scope {
         Scope::Host => common.publisher.clone(),

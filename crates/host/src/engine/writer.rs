@@ -177,7 +177,7 @@ impl Writer {
         }
         self.site = site;
         self.data_version = version;
-        tracing::info!("read keys, packs and entitlements again, as they were changed");
+        tracing::info!("read keys, packs, entitlements and settings again, as something was changed");
         Ok(())
     }
 
