@@ -254,8 +254,8 @@ fn not_an_authority(url: &str, why: &str) -> Coded {
     Coded { code: &codes::NOT_A_KEYMUSTER_HOST, detail: format!("what answers at {url} is no authority: {why}") }
 }
 
-/// A refusal or failure of the authority, by its stable code.
-fn problem(body: &[u8]) -> Option<Coded> {
+/// A refusal or failure of an authority or a host, by its stable code.
+pub(crate) fn problem(body: &[u8]) -> Option<Coded> {
     let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
     let code = codes::find(problem.get("code")?.as_str()?)?;
     Some(Coded { code, detail: problem.get("detail")?.as_str()?.to_owned() })

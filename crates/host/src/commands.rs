@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 a rule said no; 2 the command line was not understood; 3 file, disk or network failed.
 
 mod audit;
+mod check;
 mod dns;
 mod exchange;
 mod key_install;
@@ -66,6 +67,8 @@ enum Command {
     Unset(set::UnsetOptions),
     /// Show what this host holds, whom it counts and what to do next.
     Status(status::Options),
+    /// Try the running host as a new client would, without being counted or granted anything.
+    Check(check::Options),
     /// Show what DNS says about this host and what differs, change it, or print the records to enter by hand.
     Dns(dns::Options),
     /// Show what administrators did and when.
@@ -91,6 +94,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Set(options) => set::run(&data_dir, &options),
         Command::Unset(options) => set::run_unset(&data_dir, &options),
         Command::Status(options) => status::run(&data_dir, &options),
+        Command::Check(options) => check::run(&data_dir, &options),
         Command::Dns(options) => dns::run(&data_dir, &options),
         Command::Audit(options) => audit::run(&data_dir, &options),
         Command::Unit => unit::run(&data_dir),

@@ -2,6 +2,8 @@
 //! nothing.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
+mod common;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -66,24 +68,7 @@ impl Site {
 
     /// Every row of every table of the host.
     fn rows(&self) -> Vec<String> {
-        let db = rusqlite::Connection::open(self.path("host").join("host.db")).unwrap();
-        let names = |sql: &str| -> Vec<String> {
-            let mut statement = db.prepare(sql).unwrap();
-            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
-        };
-        let tables = names("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
-        assert!(tables.iter().any(|table| table == "ledger") && tables.iter().any(|table| table == "client"));
-        let mut rows = Vec::new();
-        for table in tables {
-            let columns = names(&format!("SELECT name FROM pragma_table_info('{table}')"));
-            let mut statement = db.prepare(&format!("SELECT {} FROM {table}", columns.join(", "))).unwrap();
-            let mut found = statement.query([]).unwrap();
-            while let Some(row) = found.next().unwrap() {
-                let values: Vec<_> = (0..columns.len()).map(|column| row.get_ref(column).unwrap()).collect();
-                rows.push(format!("{table} {values:?}"));
-            }
-        }
-        rows
+        common::rows(&self.path("host"))
     }
 
     /// What the host says to a client, after a check that neither of them has written anything.

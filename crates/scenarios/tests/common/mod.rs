@@ -201,6 +201,28 @@ pub fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Every row of every table of the host in a data directory.
+pub fn rows(data_dir: &Path) -> Vec<String> {
+    let db = rusqlite::Connection::open(data_dir.join(store::FILE_NAME)).unwrap();
+    let names = |sql: &str| -> Vec<String> {
+        let mut statement = db.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let tables = names("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
+    assert!(tables.iter().any(|table| table == "ledger") && tables.iter().any(|table| table == "client"));
+    let mut rows = Vec::new();
+    for table in tables {
+        let columns = names(&format!("SELECT name FROM pragma_table_info('{table}')"));
+        let mut statement = db.prepare(&format!("SELECT {} FROM {table}", columns.join(", "))).unwrap();
+        let mut found = statement.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            let values: Vec<_> = (0..columns.len()).map(|column| row.get_ref(column).unwrap()).collect();
+            rows.push(format!("{table} {values:?}"));
+        }
+    }
+    rows
+}
+
 /// Checks that two answers are the same, byte for byte.
 pub fn same(answer: &Answer, first: &Answer, what: &str) {
     assert!((answer.status, &answer.body) == (first.status, &first.body), "{what}: {answer:?} instead of {first:?}");
