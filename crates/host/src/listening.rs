@@ -97,7 +97,7 @@ impl Clients {
     }
 
     fn stay(&mut self, port: u16, failure: &BindFailure) {
-        let code = failure.code().map(ToString::to_string);
+        let code = failure.code().map(|code| code.name.to_owned());
         let problem = Problem { port, code, detail: failure.to_string() };
         if self.serving.problem.as_ref() != Some(&problem) {
             let Problem { code, detail, .. } = &problem;

@@ -2,6 +2,7 @@
 //!
 //! The lock ends with the process, however it ends: a file without one was left behind by a server that is gone.
 
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +45,7 @@ pub struct Serving {
 pub struct Problem {
     /// The port.
     pub port: u16,
-    /// The stable code by which it is explained, where there is one.
+    /// The name of the stable code by which it is explained, where there is one.
     pub code: Option<String>,
     /// What is wrong, and what to do.
     pub detail: String,
@@ -54,6 +56,15 @@ impl Serving {
     pub fn new(clients: SocketAddr, administration: SocketAddr, since: Timestamp) -> Serving {
         let (pid, since) = (std::process::id(), since.as_secs());
         Serving { pid, since, clients, administration, is_fixed: false, problem: None }
+    }
+}
+
+/// What is wrong, with its code.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)?;
+        let code = self.code.as_deref().and_then(codes::find);
+        code.map_or(Ok(()), |code| write!(f, " ({code})"))
     }
 }
 

@@ -478,14 +478,16 @@ fn a_port_that_is_taken_leaves_the_host_where_it_is_until_it_is_free() {
         let wanted = taken.local_addr().unwrap().port();
         done(&place.data_dir, &["set", "port", &wanted.to_string()]);
         let found = poll("the problem", problem);
-        assert_eq!((found.port, found.code.as_deref()), (wanted, Some("KM-414 address-in-use")));
+        assert_eq!((found.port, found.code.as_deref()), (wanted, Some("address-in-use")));
         assert!(found.detail.contains("keymuster-host set port"), "{}", found.detail);
         let row = settings(&place.data_dir)["port"].clone();
         let note = row["note"].as_str().unwrap();
-        let expected = format!("clients are still answered on port {}, because cannot listen on", before.port());
+        let expected = format!("clients are still answered on port {}: cannot listen on", before.port());
         assert!(note.starts_with(&expected) && note.ends_with("(KM-414 address-in-use)"), "{note}");
         assert_eq!((&row["value"], &row["source"]), (&json!(wanted), &json!("administrator")));
         assert_eq!(host.get(at(before.port()), "/livez").status, 200);
+        let status = done(&place.data_dir, &["status"]);
+        assert!(status.contains(&format!("not on port {wanted}: ")) && status.contains("(KM-414 "), "{status}");
 
         drop(taken);
         if is_asked {
@@ -497,7 +499,7 @@ fn a_port_that_is_taken_leaves_the_host_where_it_is_until_it_is_free() {
     }
     host.stop();
     let log = fs::read_to_string(place.data_dir.with_extension("log")).unwrap();
-    let complaints = log.lines().filter(|line| line.contains("KM-414 address-in-use")).count();
+    let complaints = log.lines().filter(|line| line.contains("code=\"address-in-use\"")).count();
     assert_eq!(complaints, 2, "each is logged once:\n{log}");
     assert!(log.contains("SIGHUP"), "{log}");
 }

@@ -268,9 +268,8 @@ fn note(setting: &Setting, host: &HostSettings, serving: Option<&Serving>) -> Op
         PORT => {
             let serving = serving?;
             let problem = serving.problem.as_ref()?;
-            let code = problem.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
             let port = serving.clients.port();
-            Some(format!("clients are still answered on port {port}, because {}{code}", problem.detail))
+            Some(format!("clients are still answered on port {port}: {problem}"))
         }
         DNS_PUBLISHING => host.dns.why_not(),
         _ => None,

@@ -35,7 +35,7 @@ fn serving(report: &Report) -> String {
     let mut text =
         format!("serving: clients at {}, administration at {}, since {since}", serving.clients, serving.administration);
     if let Some(problem) = &serving.problem {
-        let _ = write!(text, "\n  not on port {}: {}", problem.port, problem.detail);
+        let _ = write!(text, "\n  not on port {}: {problem}", problem.port);
     }
     text
 }
