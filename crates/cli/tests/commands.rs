@@ -68,7 +68,12 @@ fn exit_codes_and_messages() {
         ("explain error: refused code=clock-skew".into(), 0, vec!["KM-203 clock-skew"], vec![]),
         ("explain 0xC004F074".into(), 0, vec!["KM-502 host-unreachable"], vec![]),
         ("explain threshold-not-me".into(), 1, vec![], vec!["there is no code", "KM-201 threshold-not-met"]),
-        ("explain 0xc004f050".into(), 0, vec!["one of several", "KM-102 key-mistyped", "KM-103 key-unreadable"], vec![]),
+        (
+            "explain 0xc004f050".into(),
+            0,
+            vec!["one of several", "KM-102 key-mistyped", "KM-103 key-unreadable"],
+            vec![],
+        ),
         ("explain 201 --json".into(), 0, vec![r#""name":"threshold-not-met""#], vec![]),
     ];
     for (arguments, exit, stdout, stderr) in table {

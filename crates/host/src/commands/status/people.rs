@@ -6,6 +6,7 @@ use keymuster_core::codes;
 use keymuster_core::time::{Timestamp, duration_words};
 
 use super::{DnsReport, FamilyReport, IntervalReport, KeyReport, LeftOut, PublisherReport, Report, SharedReport};
+use crate::commands::layout::list;
 use crate::store::counter;
 
 /// How long a bar is.
@@ -35,7 +36,7 @@ fn serving(report: &Report) -> String {
     let mut text =
         format!("serving: clients at {}, administration at {}, since {since}", serving.clients, serving.administration);
     if let Some(problem) = &serving.problem {
-        let _ = write!(text, "\n  not on port {}: {problem}", problem.port);
+        let _ = write!(text, "\n  not on port {}: {}", problem.port, problem.detail);
     }
     text
 }
@@ -49,7 +50,7 @@ fn of_publisher(publisher: &PublisherReport, now: u64) -> String {
     let mut text = format!("\n{name} ({id}), licence pack version {catalogue_version}\n");
     for key in keys {
         let _ = writeln!(text, "  key …{}  {}  {}", key.last_five, key.group, state(key, now));
-        let _ = writeln!(text, "    covers: {}", key.covers.join(", "));
+        text += &list("    covers:", &key.covers);
         if let Some(max) = key.clients_max {
             let _ = writeln!(text, "    limit: {max} clients in each family");
         }
