@@ -44,7 +44,8 @@ impl Sheet {
             None => format!("{name}\n"),
         };
         let text = self.fields.iter().map(line).collect::<String>();
-        let values = self.fields.into_iter().filter_map(|(name, value)| Some((name.trim().to_owned(), Value::from(value?))));
+        let values =
+            self.fields.into_iter().filter_map(|(name, value)| Some((name.trim().to_owned(), Value::from(value?))));
         Answer::new(text, Value::Object(values.collect()))
     }
 }
