@@ -2,11 +2,12 @@
 //! command says when that cannot be.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
+#[path = "common/late_dns.rs"]
+mod late_dns;
 #[path = "../../host/tests/support/named.rs"]
 mod named;
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
 
@@ -14,6 +15,7 @@ use keymuster_client::{Client, Settings, State};
 use keymuster_scenarios::demo::AURORA;
 use keymuster_scenarios::estate::{Authority, Host};
 use keymuster_scenarios::programs;
+use late_dns::late_server;
 use named::{NameServer, ZoneFile};
 
 const POLICY: &str =
@@ -162,35 +164,6 @@ fn what_is_printed_for_a_zone_file_works_there() {
         let note = String::from_utf8(output.stderr).unwrap();
         assert_eq!(note.contains("with the records of other hosts"), form == "route53", "{form}: {note}");
     }
-}
-
-/// A name server whose clock is an hour behind: it sends back what it was sent, with its own time and error BADTIME.
-fn late_server() -> SocketAddr {
-    /// What stands behind the length of a signature's data: hmac-sha256 as a name, and the fields of RFC 8945, 4.2.
-    const TSIG_DATA: usize = 13 + 6 + 2 + 2 + 32 + 2 + 2 + 2;
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut length = [0; 2];
-            stream.read_exact(&mut length).unwrap();
-            let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
-            stream.read_exact(&mut bytes).unwrap();
-            let data = bytes.len() - TSIG_DATA;
-            let mut time = [0; 8];
-            time[2..].copy_from_slice(&bytes[data + 13..data + 19]);
-            let theirs = (u64::from_be_bytes(time) - 3600).to_be_bytes();
-            (bytes[2], bytes[3]) = (bytes[2] | 0x80, 9);
-            bytes[data - 1] += 6;
-            let end = bytes.len();
-            bytes[end - 4..].copy_from_slice(&[0, 18, 0, 6]);
-            bytes.extend_from_slice(&theirs[2..]);
-            stream.write_all(&u16::try_from(bytes.len()).unwrap().to_be_bytes()).unwrap();
-            stream.write_all(&bytes).unwrap();
-        }
-    });
-    address
 }
 
 #[test]
