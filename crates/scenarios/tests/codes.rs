@@ -232,7 +232,8 @@ fn the_status_of_a_host_shows_what_texts_promise() {
     let activate = format!("keymuster-host activate --publisher aurora --key {server}");
     site.status(&[
         &format!("key …{server}  Aurora Server C 2026  not activated\n    covers: Aurora Desk 2020, "),
-        "thresholds 5, 25",
+        "    threshold    5 ",
+        "    threshold   25 ",
         &format!("next: activate the key that ends in {server}: {activate}"),
     ]);
     site.host.run(&["activate", "--request", &site.file("a.request")], "").unwrap();
@@ -247,7 +248,7 @@ fn the_status_of_a_host_shows_what_texts_promise() {
         "activated for Muster Works until 20",
         ", to be renewed from 20",
         "limit: 500 clients in each family",
-        "os: 0 clients counted; thresholds 3\n",
+        "os: 0 clients counted\n    threshold    3 ",
         "pool render-farm (render-farm): 0 of 5 seats taken",
     ]);
     let json = site.host.run(&["status", "--json"], "").unwrap().join("\n");

@@ -196,6 +196,6 @@ codes! {
         cause: "the window or the sheet did not show all codes",
         check: "read in the message which numbers are missing: each code says which of how many it is",
         remedy: "photograph the missing codes, and give all pictures together; where the screen is hard to photograph, \
-                 write PNG files with `--request-qr-png FILE`, or `--out-qr-png FILE` at the authority",
+                 write PNG files with `--request-qr-png FILE`, or at the authority with `keymuster-authority certify --out-qr-png FILE`",
     }
 }
