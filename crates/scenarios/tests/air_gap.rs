@@ -145,13 +145,14 @@ fn a_host_is_activated_by_pictures_alone_and_once() {
     assert!(said.contains("aurora.pack: it is neither a PNG nor a JPEG file") && said.contains("KM-618"), "{said}");
     assert!(host.run(&["status"], "").unwrap().join("\n").contains(" waits for its answer"));
 
-    let said = host.run(&words(&read, &answer), "").unwrap().join("\n");
-    assert!(said.starts_with("activated for Muster Works until 20"), "{said}");
+    let said = host.run(&words(&read, &answer), "").unwrap();
+    assert!(said[0].starts_with("activated for Muster Works until 20"), "{said:?}");
+    assert!(said[1].contains("licence pack version 2: replaces version 1"), "{said:?}");
     let (data_dir, status) = (place.directory.path().join("first/host"), ["status", "--json"]);
     let entitled = |lines: &[String]| serde_json::from_str::<Value>(&lines.join("\n")).unwrap()["publishers"].clone();
     let before = entitled(&host.run(&status, "").unwrap());
     let again = host.run(&words(&read, &answer), "").unwrap().join("\n");
-    assert_eq!(again, format!("this response was accepted before, and changes nothing: {said}"));
+    assert_eq!(again, format!("this response was accepted before, and changes nothing: {}", said[0]));
     assert_eq!(entitled(&host.run(&status, "").unwrap()), before);
     assert_eq!(activations(&data_dir), 1);
 
