@@ -246,7 +246,7 @@ fn the_status_of_a_host_shows_what_texts_promise() {
     site.host.run(&["activate"], "").unwrap();
     site.status(&[
         "activated for Muster Works until 20",
-        ", to be renewed from 20",
+        " days left, to be renewed from 20",
         "limit: 500 clients in each family",
         "os: 0 clients counted\n    threshold    3 ",
         "pool render-farm (render-farm): 0 of 5 seats taken",
@@ -268,7 +268,7 @@ fn the_status_of_a_host_shows_what_texts_promise() {
         "entitlement does not count: the publisher has revoked",
         "(revoked)",
         &format!(
-            "next: see why the entitlement of the key that ends in {render} does not count: keymuster explain revoked"
+            "next: see why the entitlement of the key that ends in {render} does not count:\n  keymuster explain revoked"
         ),
     ]);
     let older = run("keymuster-host", data_dir.as_ref(), &["add-publisher", "--trust", &trust, "--pack", &pack], "");

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use self::plan::{Question, Standing};
 use self::probe::Prober;
+pub use self::probe::is_alive;
 use super::{print, status};
 use crate::serving::{self, Serving};
 use crate::site::{Publisher, Site};

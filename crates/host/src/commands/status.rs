@@ -18,6 +18,7 @@ use keymuster_service::database::{self, Failure};
 use rusqlite::{Connection, Transaction};
 use serde::Serialize;
 
+use super::check::is_alive;
 use super::{pack, print};
 use crate::engine::{BEHIND_SECS_MAX, count_clients};
 use crate::forecast::Outlook;
@@ -53,6 +54,8 @@ struct Report {
     newest_entry_at: Option<u64>,
     /// How the server stands; `None` where none runs.
     serving: Option<Serving>,
+    /// Whether it answers clients.
+    answers: bool,
     dns: DnsReport,
     publishers: Vec<PublisherReport>,
     next: Vec<String>,
@@ -201,6 +204,7 @@ fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Resul
             waiting_for_exchange: store::collected::waiting(&tx, held.number, now.minus(REPEATED_SECS))?,
         });
     }
+    let serving = serving::read(data_dir)?;
     let mut report = Report {
         host: site.host.to_string(),
         version: env!("CARGO_PKG_VERSION"),
@@ -209,7 +213,8 @@ fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Resul
         epoch: site.epoch,
         ledger_sequence: head.sequence,
         newest_entry_at: newest_entry.map(Timestamp::as_secs),
-        serving: serving::read(data_dir)?,
+        answers: serving.as_ref().is_some_and(|serving| is_alive(serving.clients)),
+        serving,
         dns: dns_report(&HostSettings::load(&tx)?.dns),
         publishers,
         next: Vec::new(),

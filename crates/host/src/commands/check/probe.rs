@@ -131,6 +131,16 @@ impl Prober {
     }
 }
 
+/// How long a server may take to say that it lives.
+const LIFE_WITHIN: Duration = Duration::from_millis(500);
+
+/// Whether the server that listens there answers.
+pub fn is_alive(listening: SocketAddr) -> bool {
+    let config = ureq::Agent::config_builder().timeout_global(Some(LIFE_WITHIN)).proxy(None).max_redirects(0);
+    let agent: ureq::Agent = config.build().into();
+    agent.get(&format!("http://{}/livez", reachable(listening))).call().is_ok()
+}
+
 /// A server that listens on all addresses is asked on the machine's own.
 fn reachable(listening: SocketAddr) -> SocketAddr {
     let own = match listening.ip() {

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use keymuster_core::codes;
-use keymuster_core::time::{Timestamp, duration_words};
+use keymuster_core::time::{DAY, HOUR, Timestamp, duration_words};
 
+use super::super::layout::{WIDTH, counted, fit, list};
 use super::{DnsReport, FamilyReport, IntervalReport, KeyReport, LeftOut, PublisherReport, Report, SharedReport};
-use crate::commands::layout::list;
 use crate::store::counter;
 
 /// How long a bar is.
@@ -25,16 +25,23 @@ pub(super) fn text(report: &Report) -> String {
         text += &of_publisher(publisher, report.time);
     }
     for step in &report.next {
-        let _ = writeln!(text, "\nnext: {step}");
+        let _ = writeln!(text, "\n{}", next(step));
     }
-    text
+    fit(&text)
+}
+
+/// A step; where it does not fit into a line, its command begins the next one.
+fn next(step: &str) -> String {
+    let line = format!("next: {step}");
+    if line.chars().count() <= WIDTH { line } else { line.replacen(": keymuster", ":\n  keymuster", 1) }
 }
 
 fn serving(report: &Report) -> String {
     let Some(serving) = &report.serving else { return "not serving: clients get no answer".to_owned() };
     let since = time(serving.since);
-    let mut text =
-        format!("serving: clients at {}, administration at {}, since {since}", serving.clients, serving.administration);
+    let answers = if report.answers { "and answers" } else { "and does not answer: its log says why" };
+    let mut text = format!("serving: clients at {}, administration at {}", serving.clients, serving.administration);
+    let _ = write!(text, "\n  since {since}, {answers}");
     if let Some(problem) = &serving.problem {
         let _ = write!(text, "\n  not on port {}: {}", problem.port, problem.detail);
     }
@@ -86,7 +93,7 @@ fn requests(publisher: &PublisherReport) -> String {
         let outcome =
             |(name, requests): &(String, u64)| format!("{requests} {name}{}", named(name).unwrap_or_default());
         let outcomes: Vec<String> = publisher.requests_last_day.iter().map(outcome).collect();
-        let _ = writeln!(text, "  last day: {}", outcomes.join(", "));
+        text += &list("  last day:", outcomes);
     }
     let waiting = publisher.waiting_for_exchange;
     if waiting > 0 {
@@ -99,35 +106,46 @@ fn requests(publisher: &PublisherReport) -> String {
 fn shared(publisher: &PublisherReport) -> String {
     let mut text = String::new();
     for SharedReport { client, times, newest_at, addresses: [address, other] } in &publisher.shared_identities {
-        let _ = writeln!(text, "  client id {client} has more than one machine: asked from {address} and {other},");
+        let _ = writeln!(text, "  client id {client} has more than one machine:");
         let _ = writeln!(
             text,
-            "    {times} times, last {}; run `keymuster rearm` on all of them but one",
+            "    asked from {address} and {other}, noticed {}, last {}",
+            counted(*times, "time"),
             time(*newest_at)
         );
+        let _ = writeln!(text, "    run `keymuster rearm` on all of them but one");
     }
     text
 }
 
 fn state(key: &KeyReport, now: u64) -> String {
     match (&key.left_out, &key.customer, key.warn_at.zip(key.stop_at), key.waits_since) {
-        (Some(LeftOut { code, why }), ..) => format!("entitlement does not count: {why} ({code})"),
+        (Some(LeftOut { code, why }), ..) => {
+            format!("without an entitlement\n    entitlement does not count: {why} ({code})")
+        }
         (None, Some(customer), Some((_, stop_at)), _) if stop_at <= now => {
             format!("was activated for {customer}, ended {}", time(stop_at))
         }
         (None, Some(customer), Some((warn_at, stop_at)), _) => {
-            format!("activated for {customer} until {}, to be renewed from {}", time(stop_at), time(warn_at))
+            let left = left(stop_at.saturating_sub(now));
+            let (stop_at, warn_at) = (time(stop_at), time(warn_at));
+            format!("activated for {customer} until {stop_at}\n    {left} left, to be renewed from {warn_at}")
         }
-        (.., Some(since)) => format!("not activated; a request of {} waits for its answer", time(since)),
+        (.., Some(since)) => format!("not activated\n    a request of {} waits for its answer", time(since)),
         _ => "not activated".to_owned(),
     }
+}
+
+/// How much time is left: in days, and on the last ones in hours.
+fn left(secs: u64) -> String {
+    let rounded = |unit: u64| (secs + unit / 2) / unit;
+    if secs < 2 * DAY { counted(rounded(HOUR), "hour") } else { counted(rounded(DAY), "day") }
 }
 
 /// The count, and a bar for each threshold.
 fn of_family(family: &FamilyReport) -> String {
     let FamilyReport { id, count, thresholds, .. } = family;
-    let plural = if *count == 1 { "" } else { "s" };
-    let mut text = format!("  {id}: {count} client{plural} counted\n");
+    let mut text = format!("  {id}: {} counted\n", counted(*count, "client"));
     for threshold in thresholds {
         let need = u64::from(*threshold);
         let filled = usize::try_from((count * BAR / need).min(BAR)).unwrap_or_default();
@@ -144,4 +162,22 @@ fn of_family(family: &FamilyReport) -> String {
 
 fn time(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_two_days_are_told_in_hours() {
+        for (secs, expected) in [
+            (0, "0 hours"),
+            (HOUR, "1 hour"),
+            (2 * DAY - 1, "48 hours"),
+            (2 * DAY, "2 days"),
+            (225 * DAY - 1, "225 days"),
+        ] {
+            assert_eq!(left(secs), expected);
+        }
+    }
 }
