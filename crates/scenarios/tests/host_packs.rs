@@ -328,6 +328,11 @@ fn publishers_on_one_host_are_strangers_to_each_other() {
     let versions = ["aurora", "borealis"].map(|publisher| of(&status, publisher)["catalogue_version"].clone());
     assert_eq!(versions, [2, 1]);
 
+    place.says(&["set", "renewal-interval", "3d", "--publisher", "aurora"], "", &[]);
+    let status = place.status();
+    let renewals = ["aurora", "borealis"].map(|publisher| of(&status, publisher)["renewal"]["secs"].clone());
+    assert_eq!(renewals, [3 * 86_400, 7 * 86_400], "a setting is of one publisher");
+
     let other = ["remove-key", &servers[24..], "--publisher", "borealis"];
     let output = place.finish(&other, "");
     assert_eq!(output.status.code(), Some(3), "the key is not borealis'");
