@@ -43,7 +43,7 @@ fn serving(report: &Report) -> String {
     let mut text = format!("serving: clients at {}, administration at {}", serving.clients, serving.administration);
     let _ = write!(text, "\n  since {since}, {answers}");
     if let Some(problem) = &serving.problem {
-        let _ = write!(text, "\n  not on port {}: {}", problem.port, problem.detail);
+        let _ = write!(text, "\n  not on port {}: {problem}", problem.port);
     }
     text
 }
