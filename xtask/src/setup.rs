@@ -1,19 +1,16 @@
 //! `cargo xtask setup`: what the tests need beyond Rust, installed once and then recognised in a blink.
 //!
 //! The tests talk to a real name server (BIND), reach machines through a real SSH server (OpenSSH), have units checked by
-//! `systemd-analyze`, and read documents with an independent reader in Python, which lives in `target/venv` with pinned
-//! versions.
+//! `systemd-analyze`, and use the console with a real browser (Chromium); what comes from PyPI and npm is in [`pinned`].
 //! Servers are only ever started by a test, with a configuration of its own: the services of the packages must not run.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod pinned;
 
-use anyhow::{Context, Result, bail};
+use std::path::Path;
 
-use crate::process::{output, program, root, run as run_command, succeeds};
+use anyhow::{Result, bail};
 
-const REQUIREMENTS: &str = "docs/spec/reader/requirements.txt";
-const IMPORTS: &str = "import cbor2, cryptography";
+use crate::process::{output, program, run as run_command, succeeds};
 
 /// A Debian package, and how to see that what it brings is there, whoever installed it.
 struct Package {
@@ -23,43 +20,56 @@ struct Package {
     units: &'static [&'static str],
 }
 
-const NAME_SERVER: Package = Package { name: "bind9", is_present: name_server_is_present, units: &["named.service"] };
-const SSH_SERVER: Package =
-    Package { name: "openssh-server", is_present: ssh_server_is_present, units: &["ssh.socket", "ssh.service"] };
+/// Users other than root seldom have /usr/sbin in their path.
+const NAME_SERVER: Package = Package {
+    name: "bind9",
+    is_present: || Path::new("/usr/sbin/named").exists() || starts("named", "-v"),
+    units: &["named.service"],
+};
+/// The server insists on being started by its full path, so that is where the tests look. Clients come with it.
+const SSH_SERVER: Package = Package {
+    name: "openssh-server",
+    is_present: || Path::new("/usr/sbin/sshd").exists() && Path::new("/usr/bin/ssh").exists(),
+    units: &["ssh.socket", "ssh.service"],
+};
 /// For its command that checks units; where systemd does not run, the package starts nothing.
-const SYSTEMD: Package = Package { name: "systemd", is_present: unit_checker_is_present, units: &[] };
-const PYTHON: Package = Package { name: "python3", is_present: python_is_present, units: &[] };
-const PYTHON_VENV: Package = Package { name: "python3-venv", is_present: python_venv_is_present, units: &[] };
+const SYSTEMD: Package = Package { name: "systemd", is_present: || starts("systemd-analyze", "--version"), units: &[] };
+const BROWSER: Package =
+    Package { name: "chromium", is_present: || Path::new("/usr/bin/chromium").exists(), units: &[] };
+const BROWSER_DRIVER: Package =
+    Package { name: "chromium-driver", is_present: || starts("chromedriver", "--version"), units: &[] };
+/// The browser brings none, and without one its pictures hold boxes instead of letters.
+const FONTS: Package = Package {
+    name: "fonts-dejavu-core",
+    is_present: || Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists(),
+    units: &[],
+};
+const NODE: Package = Package { name: "nodejs", is_present: || starts("node", "--version"), units: &[] };
+const NPM: Package = Package { name: "npm", is_present: || starts("npm", "--version"), units: &[] };
+const PYTHON: Package = Package { name: "python3", is_present: || starts("python3", "--version"), units: &[] };
+const PYTHON_VENV: Package = Package {
+    name: "python3-venv",
+    is_present: || succeeds(&mut program("python3", &["-c", "import ensurepip, venv"])),
+    units: &[],
+};
+
+/// What the tests start.
+const TESTED_WITH: [Package; 7] = [NAME_SERVER, SSH_SERVER, SYSTEMD, BROWSER, BROWSER_DRIVER, FONTS, NODE];
+/// What only the installation of pinned packages needs.
+const INSTALLED_WITH: [Package; 3] = [PYTHON, PYTHON_VENV, NPM];
 
 /// Installs whatever is missing.
 pub fn run() -> Result<()> {
-    if environment_is_ready() {
-        return install_missing(&[NAME_SERVER, SSH_SERVER, SYSTEMD]);
+    install_missing(&TESTED_WITH)?;
+    if !pinned::are_ready() {
+        install_missing(&INSTALLED_WITH)?;
+        pinned::install()?;
     }
-    install_missing(&[NAME_SERVER, SSH_SERVER, SYSTEMD, PYTHON, PYTHON_VENV])?;
-    make_environment()
+    Ok(())
 }
 
-fn name_server_is_present() -> bool {
-    // Users other than root seldom have /usr/sbin in their path.
-    Path::new("/usr/sbin/named").exists() || succeeds(&mut program("named", &["-v"]))
-}
-
-fn ssh_server_is_present() -> bool {
-    // The server insists on being started by its full path, so that is where the tests look. Clients come with it.
-    Path::new("/usr/sbin/sshd").exists() && Path::new("/usr/bin/ssh").exists()
-}
-
-fn unit_checker_is_present() -> bool {
-    succeeds(&mut program("systemd-analyze", &["--version"]))
-}
-
-fn python_is_present() -> bool {
-    succeeds(&mut program("python3", &["--version"]))
-}
-
-fn python_venv_is_present() -> bool {
-    succeeds(&mut program("python3", &["-c", "import ensurepip, venv"]))
+fn starts(name: &str, argument: &str) -> bool {
+    succeeds(&mut program(name, &[argument]))
 }
 
 fn missing(packages: &[Package]) -> Vec<&Package> {
@@ -106,33 +116,5 @@ fn install(packages: &[&Package]) -> Result<()> {
             run_command(&mut program("systemctl", &["disable", "--now", unit]))?;
         }
     }
-    Ok(())
-}
-
-fn environment() -> PathBuf {
-    root().join("target/venv")
-}
-
-/// The copy of the requirements that the environment was made from; written last, so that half an environment has none.
-fn stamp() -> PathBuf {
-    environment().join("requirements.txt")
-}
-
-fn environment_is_ready() -> bool {
-    let is_current = match (fs::read(root().join(REQUIREMENTS)), fs::read(stamp())) {
-        (Ok(wanted), Ok(made)) => wanted == made,
-        _ => false,
-    };
-    is_current && succeeds(&mut program(environment().join("bin/python"), &["-c", IMPORTS]))
-}
-
-fn make_environment() -> Result<()> {
-    eprintln!("setup: making target/venv from {REQUIREMENTS}");
-    run_command(program("python3", &["-m", "venv", "--clear"]).arg(environment()))?;
-    let python = environment().join("bin/python");
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
-    run_command(&mut program(&python, &pip))?;
-    run_command(&mut program(&python, &["-c", IMPORTS]))?;
-    fs::copy(root().join(REQUIREMENTS), stamp()).with_context(|| format!("could not write {}", stamp().display()))?;
     Ok(())
 }
