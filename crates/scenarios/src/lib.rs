@@ -5,6 +5,7 @@ pub mod estate;
 pub mod fixture;
 pub mod prepare;
 pub mod programs;
+pub mod provider;
 
 // Load and measurement.
 pub mod bench;
