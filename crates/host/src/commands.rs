@@ -19,6 +19,7 @@ mod set;
 mod settings;
 mod site_activate;
 mod status;
+mod storybook;
 mod unit;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -73,6 +74,8 @@ enum Command {
     Dns(dns::Options),
     /// Show what administrators did and when.
     Audit(audit::Options),
+    /// Write every page of the console with sample values, to be looked at.
+    Storybook(storybook::Options),
     /// Print the unit with which systemd runs this program.
     Unit,
 }
@@ -97,6 +100,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Check(options) => check::run(&data_dir, &options),
         Command::Dns(options) => dns::run(&data_dir, &options),
         Command::Audit(options) => audit::run(&data_dir, &options),
+        Command::Storybook(options) => storybook::run(&options),
         Command::Unit => unit::run(&data_dir),
     }
 }

@@ -21,7 +21,14 @@ pub mod forecast;
 pub mod listening;
 pub mod serving;
 
-// How it is reached.
+// How clients reach it.
 pub mod api;
-pub mod commands;
 pub mod routes;
+
+// How administrators reach it.
+pub mod acts;
+pub mod admin_api;
+pub mod administration;
+pub mod commands;
+pub mod pages;
+pub mod views;

@@ -30,11 +30,6 @@ pub fn clients(app: App) -> Router {
     problem::with_fallbacks(router)
 }
 
-/// What administrators and supervisors reach, on port 1689 of this machine.
-pub fn administration(engine: Engine) -> Router {
-    problem::with_fallbacks(health::router(move || ready(&engine)))
-}
-
 fn ready(engine: &Engine) -> Result<(), String> {
     engine.probe().map_err(|unavailable| unavailable.to_string())
 }

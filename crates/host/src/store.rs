@@ -22,8 +22,8 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keymuster_core::key::ProductKey;
-use keymuster_core::time::Timestamp;
 use keymuster_service::database::{self, Failure};
+pub(crate) use keymuster_service::database::{integer, number, seconds, timestamp};
 use rusqlite::Connection;
 
 /// The database file in the data directory.
@@ -33,35 +33,20 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/0001_first.sql"),
     include_str!("store/0002_activation.sql"),
     include_str!("store/0003_exchange.sql"),
+    keymuster_service::console::MIGRATION,
 ];
 
 /// Opens the database of a data directory, and creates it where there is none.
 pub fn open(data_dir: &Path) -> Result<Connection, Failure> {
-    let db = database::open(&data_dir.join(FILE_NAME), MIGRATIONS)?;
+    connect(&data_dir.join(FILE_NAME))
+}
+
+/// Opens a database by the path of its file.
+pub fn connect(path: &Path) -> Result<Connection, Failure> {
+    let db = database::open(path, MIGRATIONS)?;
     // A host key that was removed, or moved within the file, is overwritten.
     db.pragma_update(None, "secure_delete", true)?;
     Ok(db)
-}
-
-/// A time as it is stored.
-pub(crate) fn seconds(at: Timestamp) -> i64 {
-    // The largest timestamp lies in the year 9999.
-    i64::try_from(at.as_secs()).expect("a timestamp fits into 63 bits")
-}
-
-/// A stored time.
-pub(crate) fn timestamp(seconds: i64) -> Timestamp {
-    Timestamp::from_secs(u64::try_from(seconds).unwrap_or(0))
-}
-
-/// A count or sequence as it is stored; nothing that is counted one by one gets beyond 63 bits.
-pub(crate) fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A stored count or sequence.
-pub(crate) fn number(integer: i64) -> u64 {
-    u64::try_from(integer).unwrap_or(0)
 }
 
 pub(crate) fn to_base64(bytes: &[u8]) -> String {

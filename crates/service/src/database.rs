@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod failure;
+mod pool;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
@@ -11,12 +12,14 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use keymuster_core::time::Timestamp;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rustix::fs::Access;
 
 use crate::files::{directory_of, sync_directory};
 pub use checkpoint::Checkpointer;
 pub use failure::Failure;
+pub use pool::Pool;
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,6 +65,27 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Failure> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.pragma_update(None, "trusted_schema", false)?;
     Ok(db)
+}
+
+/// A time as it is stored.
+pub fn seconds(at: Timestamp) -> i64 {
+    // The largest timestamp lies in the year 9999.
+    i64::try_from(at.as_secs()).expect("a timestamp fits into 63 bits")
+}
+
+/// A stored time.
+pub fn timestamp(seconds: i64) -> Timestamp {
+    Timestamp::from_secs(u64::try_from(seconds).unwrap_or(0))
+}
+
+/// A count or sequence as it is stored; nothing that is counted one by one gets beyond 63 bits.
+pub fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A stored count or sequence.
+pub fn number(integer: i64) -> u64 {
+    u64::try_from(integer).unwrap_or(0)
 }
 
 /// Asks the system without opening the file: closing it again would take SQLite's locks from this whole process.

@@ -12,6 +12,7 @@ use keymuster_core::key::KeyError;
 use keymuster_core::refusal::Refusal;
 use keymuster_core::trust::NotATrustFile;
 
+use crate::Problem;
 use crate::database::Failure;
 use crate::edge::BindFailure;
 
@@ -83,6 +84,19 @@ pub fn tell(what: &str, code: Option<&Code>) {
         Some(code) => writeln!(stderr, "error: {what} ({code})\n  what to do: {}", code.remedy),
         None => writeln!(stderr, "error: {what}"),
     };
+}
+
+/// What administrators are told where a command would end with an error.
+impl From<anyhow::Error> for Problem {
+    fn from(error: anyhow::Error) -> Problem {
+        let (code, _) = classify(&error);
+        let is_of_the_machine = error.chain().any(|cause| cause.is::<std::io::Error>());
+        if code.is_none() && is_of_the_machine {
+            tracing::error!(error = sentence(&error), "an act failed");
+            return Problem::new(&codes::INTERNAL_FAILURE, "the server's log says why");
+        }
+        Problem::new(code.unwrap_or(&codes::INPUT_INVALID), sentence(&error))
+    }
 }
 
 /// An error and its causes; those of them that repeat their own cause do not make it be said twice.

@@ -9,6 +9,9 @@ pub mod health;
 pub mod problem;
 pub mod stop;
 
+// Facing administrators.
+pub mod console;
+
 // Facing the machine.
 pub mod database;
 pub mod env;

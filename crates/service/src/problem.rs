@@ -5,7 +5,7 @@
 use axum::Router;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use keymuster_core::codes::{self, Code};
+use keymuster_core::codes::{self, Code, CodeKind};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::refusal::{Member, Refusal};
 use serde::Serialize;
@@ -65,9 +65,18 @@ impl Problem {
         self.code
     }
 
-    /// The status it is answered with.
+    /// What is said about this one case.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The status it is answered with; codes that the protocol never sends are answered to administrators.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        let without_own = match self.code.kind {
+            CodeKind::Refusal => StatusCode::UNPROCESSABLE_ENTITY,
+            CodeKind::Failure => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        StatusCode::from_u16(self.code.status).unwrap_or(without_own)
     }
 }
 
@@ -168,7 +177,8 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_is_never_sent_is_a_fault_of_the_server() {
-        assert_eq!(Problem::new(&codes::ADDRESS_IN_USE, "x").status(), StatusCode::INTERNAL_SERVER_ERROR);
+    fn a_code_without_a_status_of_its_own_has_that_of_its_kind() {
+        assert_eq!(Problem::new(&codes::ADDRESS_IN_USE, "x").status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(Problem::new(&codes::KEY_WRONG_LENGTH, "x").status(), StatusCode::UNPROCESSABLE_ENTITY);
     }
 }

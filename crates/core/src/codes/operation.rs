@@ -254,4 +254,53 @@ codes! {
         remedy: "make a key with tsig-keygen, give the same key statement to the name server and to the host, and let \
                  the user of the service read the file",
     }
+
+    NOT_SIGNED_IN: 441 "not-signed-in" Refusal 401 {
+        sentence: "the administration interface is for those who have signed in",
+        cause: "the request carries no token, or one that is mistyped",
+        cause: "the token has ended or was revoked, or the account that made it was disabled",
+        check: "look at the list of tokens in the console: it shows when each ends and when it was last used",
+        remedy: "make a new token in the console, and send it as `Authorization`",
+    }
+
+    PERMISSION_MISSING: 442 "permission-missing" Refusal 403 {
+        sentence: "who has signed in, or the token, may not do this",
+        cause: "the role of the account does not include it: viewers look, operators work with clients and keys, \
+                administrators do everything",
+        cause: "the token was made with fewer scopes than its account has",
+        check: "read the detail: it names the permission that is missing",
+        remedy: "ask an administrator for another role, or make a token with the scope",
+    }
+
+    CROSS_SITE: 443 "cross-site" Refusal 403 {
+        sentence: "the request does not come from a page of this server",
+        cause: "a page of another site tried to act in the name of somebody who has signed in here",
+        cause: "a program sent a form instead of using the administration interface with a token",
+        cause: "a proxy before the server changes the headers `Host` or `Origin`",
+        check: "repeat the act from the server's own pages",
+        remedy: "use the server's own pages or a token; let a proxy pass both headers unchanged",
+    }
+
+    NAME_NOT_ALLOWED: 444 "name-not-allowed" Refusal 421 {
+        sentence: "the server is not to be reached by this name",
+        cause: "a proxy or a DNS name leads to the administrators' port, and the server was not told that name",
+        cause: "a page of another site tries to reach this machine through a name of its own",
+        check: "read the address bar of the browser: the name in it is the one that was refused",
+        remedy: "use the address that the server printed at its start, or start it with `--admin-name` and the name",
+    }
+
+    RECORD_UNKNOWN: 445 "record-unknown" Refusal 404 {
+        sentence: "there is nothing with this name or number",
+        cause: "the link is old, and what it led to was removed",
+        cause: "the name is mistyped",
+        check: "look for it in the list that it belongs to",
+        remedy: "take the name from the list",
+    }
+
+    INPUT_INVALID: 446 "input-invalid" Refusal 422 {
+        sentence: "what was entered cannot be taken",
+        cause: "a field is missing, too long or not of the form that it has to have",
+        check: "read the detail: it names the first field that is wrong",
+        remedy: "correct the field and send everything again",
+    }
 }

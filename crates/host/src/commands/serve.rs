@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use keymuster_core::id::HostId;
 use keymuster_service::edge::{self, Limits};
 use keymuster_service::logs::{self, LogFormat};
 use keymuster_service::{Env, Stop};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
+use crate::administration::{self, Administration};
 use crate::dns;
 use crate::engine::Engine;
 use crate::forecast;
@@ -31,6 +33,9 @@ pub struct Options {
     /// Where administrators and supervisors reach it; only addresses of this machine.
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = ADMINISTRATION)]
     admin_listen: SocketAddr,
+    /// A name under which browsers reach the administrators' address, beside localhost: that of a proxy with TLS before it.
+    #[arg(long, value_name = "NAME")]
+    admin_name: Vec<String>,
     /// The form of the log on standard error: text or json.
     #[arg(long, default_value = "text")]
     log_format: LogFormat,
@@ -39,6 +44,7 @@ pub struct Options {
 /// What a server is made of beside its options.
 struct Parts {
     app: App,
+    host: HostId,
     board: Board,
     settings: HostSettings,
     env: Env,
@@ -61,10 +67,11 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     tell_what_is_missing(&home.site);
     let settings = HostSettings::load(&home.db.transaction()?)?;
     let key = Arc::new(home.key.clone());
+    let host = home.site.host;
     let (engine, running) = Engine::start(home, data_dir, env.clone())?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    let parts = Parts { app: App { engine, key }, board, settings, env };
+    let parts = Parts { app: App { engine, key }, host, board, settings, env };
     runtime.block_on(serve(parts, data_dir, options))?;
     drop(runtime);
     running.join()?;
@@ -73,7 +80,7 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
 }
 
 async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Result<()> {
-    let Parts { app, board, settings, env } = parts;
+    let Parts { app, host, board, settings, env } = parts;
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let hangups = signal(SignalKind::hangup()).context("cannot listen for signals")?;
     let clients = listening::bind_first(options.listen, &settings).await?;
@@ -82,7 +89,9 @@ async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Resu
     let addresses = (clients.local_addr()?, administration.local_addr()?);
     let is_fixed = options.listen.is_some();
     let serving = Serving { is_fixed, ..Serving::new(addresses.0, addresses.1, env.now()) };
-    let for_administrators = routes::administration(app.engine.clone());
+    let administrators =
+        Administration::new(app.engine.clone(), data_dir, host, options.admin_name.clone(), env.clone());
+    let (for_administrators, _) = administration::routes(administrators);
     // Whoever reads where to ask is answered from here on: the system keeps connections until they are accepted.
     let clients = Clients::start(clients, routes::clients(app), board, serving);
     // Programs that started this one on port 0 read from here where it is.

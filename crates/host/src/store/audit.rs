@@ -2,9 +2,9 @@
 
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
-use super::{number, seconds, timestamp};
+use super::{integer, number, seconds, timestamp};
 
 /// One act.
 #[derive(Clone, Copy, Debug)]
@@ -43,23 +43,36 @@ pub struct Entry {
     pub detail: String,
 }
 
+/// Entries before a number that contain a text, the newest first, at most `limit`.
+pub fn before(tx: &Transaction<'_>, before: Option<u64>, text: &str, limit: u32) -> Result<Vec<Entry>, Failure> {
+    let sql = "SELECT sequence, at, actor, act, subject, detail FROM audit \
+               WHERE sequence < ?1 AND (?2 = '' OR instr(lower(actor || ' ' || act || ' ' || subject || ' ' || detail), ?2) > 0) \
+               ORDER BY sequence DESC LIMIT ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let before = before.map_or(i64::MAX, integer);
+    let rows = statement.query_map(params![before, text.to_lowercase(), limit], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The newest entries, at most `limit`, in the order of the acts.
 pub fn newest(tx: &Transaction<'_>, limit: u32) -> Result<Vec<Entry>, Failure> {
     let sql = "SELECT sequence, at, actor, act, subject, detail FROM audit ORDER BY sequence DESC LIMIT ?1";
     let mut statement = tx.prepare_cached(sql)?;
-    let rows = statement.query_map([limit], |row| {
-        Ok(Entry {
-            sequence: number(row.get(0)?),
-            at: timestamp(row.get(1)?),
-            actor: row.get(2)?,
-            act: row.get(3)?,
-            subject: row.get(4)?,
-            detail: row.get(5)?,
-        })
-    })?;
+    let rows = statement.query_map([limit], read)?;
     let mut entries = rows.collect::<Result<Vec<_>, _>>()?;
     entries.reverse();
     Ok(entries)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        sequence: number(row.get(0)?),
+        at: timestamp(row.get(1)?),
+        actor: row.get(2)?,
+        act: row.get(3)?,
+        subject: row.get(4)?,
+        detail: row.get(5)?,
+    })
 }
 
 /// The user at the command line, as the system names it; `SUDO_USER` where somebody became root by sudo.

@@ -1,0 +1,78 @@
+//! What administrators reach, on port 1689: health for supervisors, the console, the administration interface.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::Method;
+use axum::middleware;
+use keymuster_core::id::HostId;
+use keymuster_service::console::guard::guard;
+use keymuster_service::console::{By, Console};
+use keymuster_service::database::Pool;
+use keymuster_service::{Env, Problem, health, problem};
+
+use crate::engine::Engine;
+use crate::site::Home;
+use crate::{admin_api, pages, store};
+
+/// What its handlers share.
+#[derive(Clone, Debug)]
+pub struct Administration {
+    /// Accounts, sessions, the database.
+    pub console: Console,
+    /// Decides on the requests of clients, and knows the counts.
+    pub engine: Engine,
+    /// Where database and signing key are.
+    pub data_dir: Arc<Path>,
+}
+
+impl FromRef<Administration> for Console {
+    fn from_ref(app: &Administration) -> Console {
+        app.console.clone()
+    }
+}
+
+impl Administration {
+    /// What administrators of the host in `data_dir` reach; browsers may use `names` beside those of the machine itself.
+    pub fn new(engine: Engine, data_dir: &Path, host: HostId, names: Vec<String>, env: Env) -> Administration {
+        let pool = Pool::new(data_dir.join(store::FILE_NAME), store::connect);
+        let site = host.to_string()[..8].to_owned();
+        Administration {
+            console: Console::new(&pages::PRODUCT, site, names, pool, env),
+            engine,
+            data_dir: data_dir.into(),
+        }
+    }
+
+    /// Runs an act on the open data directory, as a command does; the granting engine notices what has changed.
+    pub async fn act<P, T, F>(&self, by: By<P>, act: F) -> Result<T, Problem>
+    where
+        P: Send + 'static,
+        T: Send + 'static,
+        F: FnOnce(&mut Home, &By<P>) -> anyhow::Result<T> + Send + 'static,
+    {
+        let (data_dir, env) = (Arc::clone(&self.data_dir), self.console.env().clone());
+        let acted = tokio::task::spawn_blocking(move || act(&mut Home::open(&data_dir, &env)?, &by)).await;
+        match acted {
+            Ok(result) => result.map_err(Problem::from),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+/// Every route with its handler, and the list of all routes.
+pub fn routes(app: Administration) -> (Router, Vec<(Method, String)>) {
+    let (api, description) = admin_api::routes();
+    let (router, mut table) = pages::routes().and_described(api, &description).into_parts();
+    let engine = app.engine.clone();
+    let ready = move || engine.probe().map_err(|unavailable| unavailable.to_string());
+    table.extend(["/livez", "/readyz", "/api/v1/openapi.json"].map(|path| (Method::GET, path.to_owned())));
+    let router = router
+        .layer(middleware::from_fn_with_state(app.console.clone(), guard))
+        .with_state(app)
+        // Supervisors ask under any name.
+        .merge(health::router(ready));
+    (problem::with_fallbacks(router), table)
+}

@@ -1,0 +1,62 @@
+-- Who may use the console and the administration interface. Secrets are here as digests only: passwords as Argon2id in
+-- PHC form, the ids of sessions and the secrets of tokens as SHA-256 in hexadecimal.
+
+CREATE TABLE account (
+    name           TEXT   NOT NULL PRIMARY KEY,
+    role           TEXT   NOT NULL,
+    password       TEXT,
+    -- The secret of one-time passwords in Base32, and the last step that was used.
+    totp_secret    TEXT,
+    totp_step      BIGINT,
+    -- Whom an OpenID provider knows as this account.
+    openid_subject TEXT,
+    created_at     BIGINT NOT NULL,
+    created_by     TEXT   NOT NULL,
+    disabled_at    BIGINT
+);
+
+CREATE TABLE session (
+    digest        TEXT   NOT NULL PRIMARY KEY,
+    account       TEXT   NOT NULL REFERENCES account (name),
+    started_at    BIGINT NOT NULL,
+    seen_at       BIGINT NOT NULL,
+    -- When the person last proved who they are.
+    confirmed_at  BIGINT NOT NULL,
+    address       TEXT   NOT NULL,
+    agent         TEXT   NOT NULL,
+    -- What the next page tells.
+    notice        TEXT
+);
+
+CREATE INDEX session_by_account ON session (account);
+
+CREATE TABLE api_token (
+    id            TEXT   NOT NULL PRIMARY KEY,
+    digest        TEXT   NOT NULL UNIQUE,
+    name          TEXT   NOT NULL,
+    account       TEXT   NOT NULL REFERENCES account (name),
+    -- Permissions, with blanks between them.
+    scopes        TEXT   NOT NULL,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    used_at       BIGINT,
+    revoked_at    BIGINT
+);
+
+-- Failed attempts to sign in, by account and by address.
+CREATE TABLE sign_in_failure (
+    subject   TEXT   NOT NULL PRIMARY KEY,
+    failures  BIGINT NOT NULL,
+    last_at   BIGINT NOT NULL
+);
+
+-- Answers to requests with an idempotency key, for a day.
+CREATE TABLE idempotency (
+    token     TEXT   NOT NULL,
+    key       TEXT   NOT NULL,
+    request   TEXT   NOT NULL,
+    status    BIGINT NOT NULL,
+    answer    TEXT   NOT NULL,
+    at        BIGINT NOT NULL,
+    PRIMARY KEY (token, key)
+);

@@ -1,0 +1,72 @@
+//! What every request to a console must pass, and what every answer carries.
+//!
+//! The name check ends DNS rebinding: a foreign page can lead a browser here, but not with a `Host` of ours. The origin
+//! check ends cross-site requests: browsers say where a request comes from, and one that says nothing is turned away.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use keymuster_core::codes;
+
+use super::Console;
+use crate::Problem;
+
+/// Everything comes from here, nothing is inline, nobody frames a page, and scripts make no markup from text.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; \
+                      trusted-types 'none'";
+
+const HEADERS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+];
+
+/// The middleware.
+pub async fn guard(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let mut response = match check(&console, request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn check(console: &Console, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let host = text(header::HOST).unwrap_or_default();
+    if !is_known(console, host) {
+        let detail = "this name is not one of the server's: take http://127.0.0.1 or http://localhost with its port, or add \
+                      the name with --admin-name";
+        return Err(Problem::new(&codes::NAME_NOT_ALLOWED, detail));
+    }
+    // Programs send a token with each request, which no foreign page can make a browser do.
+    if method.is_safe() || headers.contains_key(header::AUTHORIZATION) {
+        return Ok(());
+    }
+    let is_own = match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
+        (Some(site), _) => ["same-origin", "none"].contains(&site),
+        (None, Some(origin)) => origin.split_once("://").is_some_and(|(_, name)| name == host),
+        (None, None) => false,
+    };
+    let detail = "the request does not come from a page of this server";
+    if is_own { Ok(()) } else { Err(Problem::new(&codes::CROSS_SITE, detail)) }
+}
+
+/// Whether a `Host` is one of this machine's names, with any port (a tunnel may have another), or one that was allowed.
+fn is_known(console: &Console, host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    };
+    ["localhost", "127.0.0.1", "::1"].contains(&name) || console.0.names.iter().any(|known| known == name)
+}
