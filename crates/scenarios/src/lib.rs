@@ -5,6 +5,9 @@ pub mod estate;
 pub mod fixture;
 pub mod prepare;
 pub mod programs;
+
+// What others wrote, and the console is tested with.
+pub mod browser;
 pub mod provider;
 
 // Load and measurement.

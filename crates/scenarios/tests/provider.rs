@@ -1,4 +1,5 @@
 //! The OpenID Connect provider of the tests does what tests rely on: people sign in, and tokens say who they are.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

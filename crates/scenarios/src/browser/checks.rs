@@ -1,0 +1,86 @@
+//! What a page can be checked for beyond its words: obstacles, complaints of the browser, markup, long tasks.
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::Browser;
+use crate::provider::tools;
+
+/// The rules of WCAG 2.0, 2.1 and 2.2, levels A and AA.
+const STANDARDS: [&str; 5] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+/// What markup a document has, apart from its words: two pages that differ only in words have the same shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Every element, in document order: how deep it lies, its name and the names of its attributes.
+    pub elements: Vec<String>,
+    /// Scripts whose code stands in the page, attributes that are code, addresses that are code.
+    pub code: Vec<String>,
+}
+
+impl Browser {
+    /// The obstacles that axe finds for people who see, hear or move differently: a line for each, in words.
+    pub fn obstacles(&self) -> anyhow::Result<Vec<String>> {
+        if self.run("return 'axe' in globalThis")? != true {
+            let path = tools().join("node_modules/axe-core/axe.min.js");
+            self.run(&std::fs::read_to_string(path).context("no axe: run `cargo xtask setup`")?)?;
+        }
+        let script = format!(
+            "axe.run(document, {{ runOnly: {}, resultTypes: ['violations'] }}).then((found) => arguments[0](
+                found.violations.flatMap((rule) => rule.nodes.map((node) =>
+                    `${{rule.id}} (${{rule.help}}): ${{node.html.slice(0, 160)}}: ${{node.failureSummary}}`))))",
+            json!(STANDARDS)
+        );
+        lines(&self.driver.run_until_called(&script)?)
+    }
+
+    /// What the browser complained about since this was last asked: errors of scripts, files that are not there, and
+    /// everything that the content security policy stopped.
+    pub fn complaints(&self) -> anyhow::Result<Vec<String>> {
+        let entries = self.driver.send("/se/log", &json!({ "type": "browser" }))?;
+        let entries = entries.as_array().context("a log that is no list")?;
+        let is_harmless = |entry: &&Value| matches!(entry["level"].as_str(), Some("INFO" | "DEBUG"));
+        let complaints = entries.iter().filter(|entry| !is_harmless(entry));
+        Ok(complaints.map(|entry| entry["message"].as_str().unwrap_or("?").to_owned()).collect())
+    }
+
+    /// The document's markup.
+    pub fn shape(&self) -> anyhow::Result<Shape> {
+        let script = "
+            const depth = (node) => node.parentElement ? 1 + depth(node.parentElement) : 0;
+            const all = [...document.querySelectorAll('*')];
+            const names = (element) => [...element.attributes].map((attribute) => attribute.name).sort();
+            const isCode = ({ name, value }) => name.startsWith('on') || name === 'srcdoc' || name === 'style'
+                || /^[\\s\\u0000-\\u001f]*(javascript|data|vbscript):/i.test(value);
+            return {
+                elements: all.map((element) => [depth(element), element.localName, ...names(element)].join(' ')),
+                code: all.flatMap((element) => [
+                    ...(element.localName === 'script' && element.text.trim() ? [element.outerHTML] : []),
+                    ...(['base', 'embed', 'iframe', 'object', 'style'].includes(element.localName)
+                        ? [element.outerHTML] : []),
+                    ...[...element.attributes].filter(isCode).map(({ name, value }) => `${name}=${value}`),
+                ]),
+            }";
+        let shape = self.run(script)?;
+        Ok(Shape { elements: lines(&shape["elements"])?, code: lines(&shape["code"])? })
+    }
+
+    /// The tasks of this page that kept it from answering for more than `millis` milliseconds: what they were, in words.
+    pub fn long_tasks(&self, millis: u32) -> anyhow::Result<Vec<String>> {
+        let script = format!(
+            "const done = arguments[0];
+            const words = (task) => `${{task.name}} for ${{Math.round(task.duration)}} ms`;
+            const seen = new PerformanceObserver((list) =>
+                done(list.getEntries().filter((task) => task.duration > {millis}).map(words)));
+            seen.observe({{ type: 'longtask', buffered: true }});
+            // Without any long task the observer is never called.
+            requestAnimationFrame(() => setTimeout(() => done([]), 0))"
+        );
+        lines(&self.driver.run_until_called(&script)?)
+    }
+}
+
+fn lines(list: &Value) -> anyhow::Result<Vec<String>> {
+    let list = list.as_array().with_context(|| format!("{list} is no list"))?;
+    Ok(list.iter().map(|line| line.as_str().unwrap_or_default().to_owned()).collect())
+}
