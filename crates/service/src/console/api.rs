@@ -33,7 +33,8 @@ pub struct Api<P> {
 impl<P: Needs> Api<P> {
     /// Who asks, for acts.
     pub fn by(&self) -> By<P> {
-        By::new(format!("{} (token {})", self.token.account, self.token.name), self.at)
+        let actor = format!("{} (token {})", self.token.account, self.token.name);
+        By::new(actor, self.token.account.clone(), self.at)
     }
 
     /// The time of the request.

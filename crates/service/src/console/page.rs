@@ -47,7 +47,7 @@ pub type Result<T, E = PageError> = std::result::Result<T, E>;
 impl<P: Needs> Page<P> {
     /// Who asks, for acts.
     pub fn by(&self) -> By<P> {
-        By::new(self.account.name.clone(), self.at)
+        By::new(self.account.name.clone(), self.account.name.clone(), self.at)
     }
 
     /// The frame around the page.
