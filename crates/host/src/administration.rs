@@ -8,7 +8,9 @@ use axum::extract::FromRef;
 use axum::http::Method;
 use axum::middleware;
 use keymuster_core::id::HostId;
+use keymuster_service::console::description;
 use keymuster_service::console::guard::guard;
+use keymuster_service::console::idempotency::once;
 use keymuster_service::console::{By, Console};
 use keymuster_service::database::Pool;
 use keymuster_service::{Env, Problem, health, problem};
@@ -16,6 +18,9 @@ use keymuster_service::{Env, Problem, health, problem};
 use crate::engine::Engine;
 use crate::site::Home;
 use crate::{admin_api, pages, store};
+
+/// The port on which administrators reach a host that was told no other.
+pub const ADMINISTRATION_PORT: u16 = 1689;
 
 /// What its handlers share.
 #[derive(Clone, Debug)]
@@ -68,8 +73,9 @@ pub fn routes(app: Administration) -> (Router, Vec<(Method, String)>) {
     let (router, mut table) = pages::routes().and_described(api, &description).into_parts();
     let engine = app.engine.clone();
     let ready = move || engine.probe().map_err(|unavailable| unavailable.to_string());
-    table.extend(["/livez", "/readyz", "/api/v1/openapi.json"].map(|path| (Method::GET, path.to_owned())));
+    table.extend(["/livez", "/readyz", description::PATH].map(|path| (Method::GET, path.to_owned())));
     let router = router
+        .layer(middleware::from_fn_with_state(app.console.clone(), once))
         .layer(middleware::from_fn_with_state(app.console.clone(), guard))
         .with_state(app)
         // Supervisors ask under any name.

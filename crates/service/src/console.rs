@@ -8,6 +8,7 @@ pub mod account;
 pub mod api;
 pub mod by;
 pub mod guard;
+pub mod idempotency;
 pub mod page;
 pub mod permission;
 pub mod session;
@@ -15,6 +16,7 @@ pub mod token;
 
 // What is answered.
 pub mod assets;
+pub mod description;
 pub mod frame;
 pub mod routes;
 

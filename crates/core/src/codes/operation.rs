@@ -303,4 +303,30 @@ codes! {
         check: "read the detail: it names the first field that is wrong",
         remedy: "correct the field and send everything again",
     }
+
+    IDEMPOTENCY_KEY_REUSED: 451 "idempotency-key-reused" Refusal 422 {
+        sentence: "another request was sent with the same idempotency key",
+        cause: "a program takes one key for several requests",
+        cause: "a program changed the request before it sent it again",
+        check: "compare the two requests: method, path, query and body have to be the same to the byte",
+        remedy: "take a new key for each act, and the same key only to send the same request again",
+    }
+
+    REQUEST_UNFINISHED: 452 "request-unfinished" Refusal 409 {
+        sentence: "a request with this idempotency key was begun, and its end is not known yet",
+        cause: "the first request is still being worked on",
+        cause: "the server was stopped while it worked on the first request",
+        check: "read the detail: it tells which of the two it is",
+        check: "look at the audit: it shows whether the act was done",
+        remedy: "ask again after a second; after a stop of the server, look whether the act was done, and send it with a \
+                 new key if not",
+    }
+
+    ANSWER_NOT_KEPT: 453 "answer-not-kept" Refusal 409 {
+        sentence: "this request was done when it was first sent, and its answer was not kept",
+        cause: "the answer held a secret, which is shown once",
+        cause: "the answer was too long to be kept",
+        check: "look at the list that the act adds to: what it made is there",
+        remedy: "where the secret is lost, revoke what was made and make another with a new key",
+    }
 }

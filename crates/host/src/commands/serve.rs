@@ -12,7 +12,7 @@ use keymuster_service::{Env, Stop};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
-use crate::administration::{self, Administration};
+use crate::administration::{self, ADMINISTRATION_PORT, Administration};
 use crate::dns;
 use crate::engine::Engine;
 use crate::forecast;
@@ -22,7 +22,7 @@ use crate::serving::{Board, Serving};
 use crate::settings::{self, Follower, HostSettings};
 use crate::site::{Home, Site};
 
-const ADMINISTRATION: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1689);
+const ADMINISTRATION: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), ADMINISTRATION_PORT);
 
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]

@@ -25,7 +25,7 @@ impl AuditPage {
     fn older(&self) -> Option<String> {
         let mut link = form_urlencoded::Serializer::new("/audit?".to_owned());
         link.append_pair("search", &self.query.search);
-        Some(link.append_pair("before", &self.audit.next?.to_string()).finish())
+        Some(link.append_pair("after", &self.audit.next?.to_string()).finish())
     }
 }
 

@@ -12,15 +12,15 @@ const PAGE: u32 = 50;
 
 /// Which entries are meant.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Query {
     /// Words that actor, act, subject or detail contains, in any case.
     #[param(max_length = 200)]
     pub search: String,
-    /// Only entries before this number.
+    /// Where the page before has ended: its `next`.
     #[param(minimum = 1)]
-    pub before: Option<u64>,
+    pub after: Option<u64>,
     /// How many, at most 50.
     #[param(minimum = 1, maximum = 50)]
     pub limit: Option<u32>,
@@ -32,7 +32,7 @@ pub struct Query {
 pub struct Page {
     /// The entries, the newest first.
     pub entries: Vec<Act>,
-    /// Where the next page begins, as its `before`; absent on the last page.
+    /// Where the next page begins, as its `after`; nothing on the last page.
     pub next: Option<u64>,
 }
 
@@ -60,7 +60,7 @@ pub struct Act {
 /// Loads one page.
 pub fn load(tx: &Transaction<'_>, query: &Query) -> Result<Page, Failure> {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
-    let mut entries = audit::before(tx, query.before, query.search.trim(), limit + 1)?;
+    let mut entries = audit::before(tx, query.after, query.search.trim(), limit + 1)?;
     let is_last = entries.len() <= limit as usize;
     entries.truncate(limit as usize);
     let next = if is_last { None } else { entries.last().map(|entry| entry.sequence) };

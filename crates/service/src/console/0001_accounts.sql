@@ -50,13 +50,17 @@ CREATE TABLE sign_in_failure (
     last_at   BIGINT NOT NULL
 );
 
--- Answers to requests with an idempotency key, for a day.
+-- Answers to requests with an idempotency key, for a day. Status 0: begun, and its end is not known. No answer: it held a
+-- secret, or was too long.
 CREATE TABLE idempotency (
     token     TEXT   NOT NULL,
     key       TEXT   NOT NULL,
+    -- The digest of method, path, query and body.
     request   TEXT   NOT NULL,
     status    BIGINT NOT NULL,
-    answer    TEXT   NOT NULL,
+    answer    TEXT,
     at        BIGINT NOT NULL,
     PRIMARY KEY (token, key)
 );
+
+CREATE INDEX idempotency_by_time ON idempotency (at);

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRef, FromRequest, FromRequestParts};
-use axum::http::{header, request::Parts};
+use axum::http::{StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use keymuster_core::codes;
 use keymuster_core::time::{MINUTE, Timestamp};
@@ -98,6 +98,9 @@ where
             Ok(axum::Json(value)) => Ok(Json(value)),
             Err(JsonRejection::MissingJsonContentType(_)) => {
                 Err(Problem::new(&codes::MEDIA_TYPE_UNSUPPORTED, "send the body as application/json"))
+            }
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Problem::new(&codes::BODY_TOO_LARGE, rejection.body_text()))
             }
             Err(rejection) => Err(Problem::new(&codes::INPUT_INVALID, rejection.body_text())),
         }
