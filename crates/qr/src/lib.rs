@@ -8,7 +8,9 @@ mod carry;
 mod code;
 mod error;
 mod picture;
+mod sent;
 
 pub use carry::{Answerer, Asker, Written};
 pub use code::Code;
 pub use error::Error;
+pub use sent::{PICTURE_MAX, Sent, file_in};
