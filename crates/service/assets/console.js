@@ -78,12 +78,12 @@
       else if (!known.isEqualNode(row) && !busy(known)) {
         const twin = document.importNode(row, true);
         known.replaceWith(twin);
-        twin.classList.add("fresh");
-        setTimeout(() => { twin.classList.length > 1 ? twin.classList.remove("fresh") : twin.removeAttribute("class"); }, 2400);
+        twin.dataset.fresh = "";
+        setTimeout(() => { delete twin.dataset.fresh; }, 2400);
       }
     }
     // A row that newer ones pushed off the page is not gone.
-    if (!count) for (const [id, row] of old) if (!fresh.has(id)) row.classList.add("gone");
+    if (!count) for (const [id, row] of old) if (!fresh.has(id)) row.dataset.gone = "";
     announce(table, next, count);
   };
   const take = (page) => {
@@ -111,14 +111,14 @@
     }
     document.body.append(line);
   };
-  const end = (text, again) => { over = true; say(text, again); };
+  const end = (...words) => { over = true; say(...words); };
   const away = () => {
     wait = Math.min(wait * 1.5, SLOWEST);
     if (!line) say("Not connected. What you see is from " + since.toLocaleTimeString() + ".");
   };
   const answered = ({ status, response, responseURL }) => {
     if (status === 401 || (responseURL && new URL(responseURL).pathname !== location.pathname))
-      return end("You are signed out, so this page stands still.", "Sign in again");
+      return end("You are signed out, and this page stands still.", "Sign in again");
     if (status === 403 || status === 404) return end("This page is not there for you any more.", "Load it again");
     if (status !== 200 || !response) return away();
     wait = EVERY;
