@@ -1,6 +1,7 @@
 //! Development only: real programs started for demos, benchmarks and cross-program tests, and the load put on them.
 
 // Programs and what they work on.
+pub mod admitted;
 pub mod estate;
 pub mod fixture;
 pub mod prepare;

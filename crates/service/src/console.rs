@@ -6,6 +6,7 @@
 // Who asks, and what they may do.
 pub mod account;
 pub mod api;
+pub mod bounded;
 pub mod by;
 pub mod guard;
 pub mod idempotency;

@@ -1,0 +1,72 @@
+//! The administration API of a host keeps what its own description promises, whatever it is sent and by whom.
+//!
+//! Schemathesis reads the description from the running host and makes up requests, sound and unsound. A longer run:
+//! `KEYMUSTER_API_EXAMPLES=500 cargo test -p keymuster-scenarios --test console_api`, with `KEYMUSTER_API_SEED` for others.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::Place;
+use keymuster_core::request::Act;
+use keymuster_scenarios::admitted::admit;
+use keymuster_scenarios::fixture::{Publisher, SEAT_EDITION, VOLUME_EDITION};
+use keymuster_scenarios::load::Machine;
+use keymuster_service::Env;
+use keymuster_service::console::permission::Role;
+
+/// Requests that are made up for each operation, besides those that its description calls for one by one.
+const EXAMPLES: &str = "15";
+
+#[test]
+fn the_api_keeps_its_promises_to_a_viewer() {
+    check(Role::Viewer);
+}
+
+#[test]
+fn the_api_keeps_its_promises_to_an_operator() {
+    check(Role::Operator);
+}
+
+#[test]
+fn the_api_keeps_its_promises_to_an_administrator() {
+    check(Role::Administrator);
+}
+
+fn check(role: Role) {
+    let place = Place::new(Publisher::new(2, 3));
+    let host = place.start();
+    for number in 0..5 {
+        let mut machine = Machine::numbered(number);
+        host.activate(&place.request(&mut machine, Act::Activate, VOLUME_EDITION));
+        host.activate(&place.request(&mut machine, Act::Activate, SEAT_EDITION));
+    }
+    let mut db = keymuster_host::store::open(&place.data_dir).unwrap();
+    let admitted = admit(&mut db, &Env::system()).unwrap().into_iter().find(|one| one.role == role).unwrap();
+    drop(db);
+
+    let directory = place.data_dir.parent().unwrap();
+    let settings = "headers = { Authorization = \"Bearer ${TOKEN}\" }\n";
+    std::fs::write(directory.join("schemathesis.toml"), settings).unwrap();
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/bin/schemathesis");
+    assert!(venv.exists(), "run `cargo xtask setup`");
+    let from_environment = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    let examples = from_environment("KEYMUSTER_API_EXAMPLES", EXAMPLES);
+    let seed = from_environment("KEYMUSTER_API_SEED", "1");
+    let mut command = Command::new(venv);
+    command.current_dir(directory).env("TOKEN", &admitted.token);
+    command.args(["run", "--checks", "all", "--mode", "all", "--continue-on-failure", "--max-response-time", "5"]);
+    command.args(["--max-examples", &examples, "--seed", &seed, "--no-color"]);
+    // The description names the port that a host has by default.
+    let url = format!("http://{}", host.administration);
+    let output = command.args(["--origin", &url]).arg(format!("{url}/api/v1/openapi.json")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "as {role}:\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("test cases generated") || said.contains("passed"), "{said}");
+    // A host that answered all that must still do what it is for.
+    let mut machine = Machine::numbered(77);
+    assert_eq!(host.activate(&place.request(&mut machine, Act::Activate, VOLUME_EDITION)).status, 200);
+    host.stop();
+}
