@@ -163,6 +163,11 @@ impl fmt::Display for CodeKind {
     }
 }
 
+/// The chapters, each a title and its codes, in ascending order.
+pub fn chapters() -> impl Iterator<Item = (&'static str, &'static [&'static Code])> {
+    CHAPTERS.iter().copied()
+}
+
 /// Every code, in ascending order of numbers.
 pub fn all() -> impl Iterator<Item = &'static Code> {
     CHAPTERS.iter().flat_map(|(_, codes)| codes.iter().copied())

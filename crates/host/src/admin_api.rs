@@ -5,7 +5,7 @@ pub mod audit;
 use axum::Router;
 use axum::routing::get;
 use keymuster_service::console::api::Json;
-use keymuster_service::console::description;
+use keymuster_service::console::{codes, description};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,5 +30,8 @@ pub fn description() -> serde_json::Value {
 }
 
 fn described() -> OpenApiRouter<Administration> {
-    OpenApiRouter::with_openapi(Interface::openapi()).routes(routes!(audit::list))
+    OpenApiRouter::with_openapi(Interface::openapi())
+        .routes(routes!(codes::api::list))
+        .routes(routes!(codes::api::show))
+        .routes(routes!(audit::list))
 }

@@ -4,18 +4,23 @@ pub mod audit;
 
 use keymuster_service::console::permission::Permission;
 use keymuster_service::console::routes::Routes;
-use keymuster_service::console::{Nav, Product, assets};
+use keymuster_service::console::{Nav, Product, assets, codes};
 
 use crate::administration::Administration;
 
 /// The host's console.
 pub static PRODUCT: Product = Product { name: "Keymuster host", cookie: "keymuster-host", nav: &NAV };
 
-static NAV: [Nav; 1] = [Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look }];
+/// In this order: Overview, Clients, Seats, Clones, Keys, Products, Exchange, DNS, Settings, Codes, Audit, Accounts.
+static NAV: [Nav; 2] = [
+    Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
+    Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },
+];
 
 /// All pages.
 pub fn routes() -> Routes<Administration> {
-    assets::routes().get("/audit", audit::show)
+    let codes = codes::page::routes();
+    assets::routes().and(codes).get("/audit", audit::show)
 }
 
 /// A page with sample values, for the storybook: `audit-typical`, and its HTML.
@@ -23,5 +28,6 @@ pub type Sample = (&'static str, String);
 
 /// Every page in every state.
 pub fn samples() -> Result<Vec<Sample>, askama::Error> {
-    Ok([audit::samples()?].into_iter().flatten().collect())
+    let all = [codes::page::samples(&PRODUCT)?, audit::samples()?];
+    Ok(all.into_iter().flatten().collect())
 }

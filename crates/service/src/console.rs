@@ -17,6 +17,7 @@ pub mod token;
 
 // What is answered.
 pub mod assets;
+pub mod codes;
 pub mod description;
 pub mod frame;
 pub mod routes;
