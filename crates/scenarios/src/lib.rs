@@ -10,6 +10,7 @@ pub mod programs;
 // What others wrote, and the console is tested with.
 pub mod browser;
 pub mod provider;
+pub mod storybook;
 
 // Load and measurement.
 pub mod bench;

@@ -21,15 +21,23 @@ pub struct Shape {
 impl Browser {
     /// The obstacles that axe finds for people who see, hear or move differently: a line for each, in words.
     pub fn obstacles(&self) -> anyhow::Result<Vec<String>> {
+        self.run_axe(&json!({ "type": "tag", "values": STANDARDS }))
+    }
+
+    /// Those of them that lie in the colours: quicker, for a page that differs in these alone from one that was checked.
+    pub fn obstacles_of_colour(&self) -> anyhow::Result<Vec<String>> {
+        self.run_axe(&json!({ "type": "rule", "values": ["color-contrast", "link-in-text-block"] }))
+    }
+
+    fn run_axe(&self, rules: &Value) -> anyhow::Result<Vec<String>> {
         if self.run("return 'axe' in globalThis")? != true {
             let path = tools().join("node_modules/axe-core/axe.min.js");
             self.run(&std::fs::read_to_string(path).context("no axe: run `cargo xtask setup`")?)?;
         }
         let script = format!(
-            "axe.run(document, {{ runOnly: {}, resultTypes: ['violations'] }}).then((found) => arguments[0](
+            "axe.run(document, {{ runOnly: {rules}, resultTypes: ['violations'] }}).then((found) => arguments[0](
                 found.violations.flatMap((rule) => rule.nodes.map((node) =>
-                    `${{rule.id}} (${{rule.help}}): ${{node.html.slice(0, 160)}}: ${{node.failureSummary}}`))))",
-            json!(STANDARDS)
+                    `${{rule.id}} (${{rule.help}}): ${{node.html.slice(0, 160)}}: ${{node.failureSummary}}`))))"
         );
         lines(&self.driver.run_until_called(&script)?)
     }
