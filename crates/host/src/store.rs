@@ -34,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/0002_activation.sql"),
     include_str!("store/0003_exchange.sql"),
     keymuster_service::console::MIGRATION,
+    include_str!("store/0004_console_reads.sql"),
 ];
 
 /// Opens the database of a data directory, and creates it where there is none.

@@ -3,3 +3,4 @@
 //! A view is loaded in one transaction that only reads. Times are seconds since 1970 in UTC.
 
 pub mod audit;
+pub mod clients;

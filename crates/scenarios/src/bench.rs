@@ -1,6 +1,7 @@
 //! The benchmarks: one file each.
 
 pub mod client;
+pub mod console;
 pub mod footprint;
 pub mod grant;
 mod primitives;

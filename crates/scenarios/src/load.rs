@@ -22,6 +22,7 @@ pub struct Machine {
     pub id: ClientId,
     key: SecretKey,
     counter: u64,
+    name: String,
 }
 
 impl Machine {
@@ -33,12 +34,24 @@ impl Machine {
         // Multiplied by an odd number, ids come in no order, as random ones do.
         let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         id.iter_mut().zip(scattered.to_be_bytes()).for_each(|(to, from)| *to = from);
-        Machine { id: ClientId::from_bytes(id), key: SecretKey::from_seed(&seed), counter: 0 }
+        Machine {
+            id: ClientId::from_bytes(id),
+            key: SecretKey::from_seed(&seed),
+            counter: 0,
+            name: Machine::name(number),
+        }
     }
 
     /// A machine that was never seen before.
     pub fn new(env: &Env) -> Machine {
-        Machine { id: ClientId::from_bytes(env.random()), key: SecretKey::from_seed(&env.random()), counter: 0 }
+        let (id, key) = (ClientId::from_bytes(env.random()), SecretKey::from_seed(&env.random()));
+        Machine { id, key, counter: 0, name: "machine.example.test".to_owned() }
+    }
+
+    /// The name of the machine with this number: those of one site come one after the other.
+    pub fn name(number: u64) -> String {
+        let scattered = number.wrapping_mul(0x9e37_79b9) % 1_000_000;
+        format!("pc-{scattered:06}.site-{}.example.test", number % 40)
     }
 
     /// The machine's public key.
@@ -73,7 +86,7 @@ impl Machine {
             fence: None,
             ratchet: None,
             key: None,
-            name: Some("machine.example.test".parse().expect("a label")),
+            name: Some(self.name.parse().expect("a label")),
             system: Some("Linux 6.1".parse().expect("a label")),
             boot: Some([5; 8]),
             fingerprint: None,

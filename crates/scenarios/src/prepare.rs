@@ -1,23 +1,27 @@
 //! A ledger that knows many clients already, written without asking a host for each.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use anyhow::Context as _;
+use keymuster_core::document::payload;
 use keymuster_core::grant::LastRequest;
-use keymuster_core::id::RequestId;
-use keymuster_core::time::DAY;
-use keymuster_host::site::Home;
+use keymuster_core::id::{EntitlementId, RequestId};
+use keymuster_core::lease::{Lease, LeaseKind, Position};
+use keymuster_core::request::{Act, ClientRequest};
+use keymuster_core::time::{DAY, HOUR, Timestamp};
+use keymuster_host::site::{Home, Publisher as Held};
+use keymuster_host::store::client::HeldLease;
 use keymuster_host::store::{self, client, ledger};
 use keymuster_service::Env;
 
 use crate::fixture::{Publisher, VOLUME_EDITION};
 use crate::load::Machine;
 
-/// Bytes of a lease's payload, about.
-const PAYLOAD_BYTES: usize = 250;
 /// Clients in one transaction.
 const BATCH: u64 = 10_000;
 
-/// Makes an entitled host whose ledger knows machines 0 to `clients`, each with one lease.
+/// Makes an entitled host whose ledger knows machines 0 to `clients`, most with a lease.
 ///
 /// Only the first `with_keys` have their true public key, as making a million takes half a minute; the others get bytes.
 pub fn host_with_clients(data_dir: &Path, publisher: &Publisher, clients: u64, with_keys: u64) -> anyhow::Result<()> {
@@ -32,31 +36,86 @@ pub fn host_with_clients(data_dir: &Path, publisher: &Publisher, clients: u64, w
 }
 
 fn write(home: &mut Home, numbers: std::ops::Range<u64>, with_keys: u64) -> anyhow::Result<()> {
-    let now = Env::system().now();
+    let env = Env::system();
+    let now = env.now();
+    let held = home.site.publishers.first().context("no publisher")?.clone();
     let tx = home.db.transaction()?;
     let mut head = store::ledger::head(&tx, home.site.host)?.0;
     for number in numbers {
-        let machine = Machine::numbered(number);
-        let payload = number.to_be_bytes().repeat(PAYLOAD_BYTES / 8);
-        let entry = ledger::Entry { kind: ledger::Kind::Lease, payload };
-        let asked = Machine::asked_before(number, now);
-        head = ledger::append(&tx, &head, home.site.epoch, &entry, asked)?;
-        let mut request_id = [0; 16];
-        request_id.iter_mut().zip(number.to_be_bytes()).for_each(|(to, from)| *to = from);
+        let mut machine = Machine::numbered(number);
+        let has_key = number < with_keys;
+        let (asked, expires) = if has_key { (0, 180 * DAY) } else { age(number) };
+        let asked = Machine::asked_before(number, now).minus(asked);
+        let mut request = machine.ask(Act::Activate, &held.trust.publisher, VOLUME_EDITION, &env);
+        request.request = RequestId::from_bytes([(number % 251) as u8; 16]);
+        let position = Position { host: home.site.host, epoch: 1, sequence: head.sequence + 1, head: head.short() };
+        let lease = expires.gt(&0).then(|| lease(&held, &request, position, (asked, asked.plus(expires))));
+        if let Some(lease) = &lease {
+            let payload = payload(lease).map_err(|error| anyhow::anyhow!("{error}"))?;
+            let entry = ledger::Entry { kind: ledger::Kind::Lease, payload };
+            head = ledger::append(&tx, &head, home.site.epoch, &entry, asked)?;
+        }
+        let address = address(number, has_key).to_string();
         let row = client::Client {
             edition: VOLUME_EDITION,
-            client_key: if number < with_keys { machine.public_key() } else { [6; 32] },
+            client_key: if has_key { machine.public_key() } else { [6; 32] },
             last: LastRequest {
                 counter: 0,
-                request: RequestId::from_bytes(request_id),
-                answered_by: Some(head.sequence),
+                request: request.request,
+                answered_by: lease.as_ref().map(|lease| lease.position.sequence),
             },
             last_asked: asked,
-            lease: Some(client::HeldLease { sequence: head.sequence, expires: asked.plus(180 * DAY) }),
-            detail_digest: 0,
+            lease: lease.map(|lease| HeldLease { sequence: lease.position.sequence, expires: lease.expires }),
+            detail_digest: client::detail_digest(&request, &address),
         };
         client::put(&tx, 1, machine.id, &row)?;
+        client::put_detail(&tx, 1, &request, &address, asked)?;
     }
     tx.commit()?;
     Ok(())
+}
+
+/// For how long a machine has not asked, and how long its lease holds from then on: mostly as usual, and one in ten late,
+/// ending, ended or refused.
+fn age(number: u64) -> (u64, u64) {
+    match number % 100 {
+        0..4 => (20 * DAY, 180 * DAY),
+        4..6 => (160 * DAY, 180 * DAY),
+        6..8 => (200 * DAY, 180 * DAY),
+        8 => (HOUR, 0),
+        _ => (number % 7 * DAY, 180 * DAY),
+    }
+}
+
+/// Whoever has a key may ask, which it does from this machine.
+fn address(number: u64, has_key: bool) -> Ipv4Addr {
+    let [.., b, c, d] = number.to_be_bytes();
+    if has_key { Ipv4Addr::LOCALHOST } else { Ipv4Addr::new(10, b, c, d) }
+}
+
+fn lease(held: &Held, request: &ClientRequest, position: Position, (issued, expires): (Timestamp, Timestamp)) -> Lease {
+    let entitlement = held.entitlements.first().map(|granted| granted.entitlement.id);
+    Lease {
+        kind: LeaseKind::Volume,
+        publisher: request.publisher.clone(),
+        entitlement: entitlement.unwrap_or(EntitlementId::from_bytes([3; 16])),
+        client: request.client,
+        client_key: request.client_key,
+        edition: request.edition,
+        request: request.request,
+        position,
+        issued,
+        renew_after: issued.plus(7 * DAY),
+        expires,
+        count: 25,
+        threshold: 1,
+        previous: None,
+        seat: None,
+        features: None,
+        ratchet: None,
+        fingerprint: None,
+        retry_secs: None,
+        help_url: None,
+        extensions: None,
+    }
 }

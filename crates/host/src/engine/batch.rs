@@ -21,7 +21,6 @@ use keymuster_core::seats::{Held, SeatUse};
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
 use rusqlite::Transaction;
-use sha2::{Digest as _, Sha256};
 
 use super::Outcome;
 use crate::site::{Publisher, Site};
@@ -344,7 +343,7 @@ impl<'a> Batch<'a> {
     fn put_client(&self, case: &Case<'_>, answer: Option<(u64, Option<HeldLease>)>) -> Result<(), Failure> {
         let Case { publisher, request, own, .. } = case;
         let address = case.address.to_string();
-        let digest = detail_digest(request, &address);
+        let digest = store::client::detail_digest(request, &address);
         let kept = own.and_then(|own| own.lease);
         let last_asked = match (request.act, own) {
             (Act::Release, Some(own)) => own.last_asked,
@@ -392,16 +391,4 @@ fn waits_for_others(refusal: &Refusal) -> bool {
 
 fn read_lease(entry: &ledger::Entry, sequence: u64) -> Result<Lease, Failure> {
     from_payload(&entry.payload).map_err(|error| Failure::damaged("ledger", "payload", sequence, error.to_string()))
-}
-
-/// A short hash of what a client says of itself: where it has not changed, the description is not written again.
-fn detail_digest(request: &ClientRequest, address: &str) -> i64 {
-    let mut hash = Sha256::new();
-    for text in [&request.name, &request.system, &request.product_version] {
-        hash.update(text.as_ref().map_or("", |text| text.as_str()));
-        hash.update([0]);
-    }
-    hash.update(address);
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash.finalize());
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
 }

@@ -1,11 +1,14 @@
 //! The clients: what each last asked and got, per edition.
 
+pub mod list;
+
 use keymuster_core::grant::LastRequest;
 use keymuster_core::id::{ClientId, from_hex, to_hex};
 use keymuster_core::request::ClientRequest;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use sha2::{Digest as _, Sha256};
 
 use super::{integer, number, parsed, seconds, timestamp};
 
@@ -20,7 +23,7 @@ pub struct Client {
     pub last: LastRequest,
     /// When it was last counted.
     pub last_asked: Timestamp,
-    /// Its newest lease, unless it was released.
+    /// Its newest lease, unless it was given back.
     pub lease: Option<HeldLease>,
     /// Tells whether the description of the client has changed.
     pub detail_digest: i64,
@@ -107,7 +110,7 @@ pub fn put(tx: &Transaction<'_>, publisher: i64, id: ClientId, client: &Client) 
         client.last.answered_by.map(integer),
         seconds(client.last_asked),
         client.lease.map(|lease| integer(lease.sequence)),
-        client.lease.map(|lease| seconds(lease.expires)),
+        client.lease.map_or(0, |lease| seconds(lease.expires)),
         client.detail_digest,
     ])?;
     Ok(())
@@ -122,10 +125,10 @@ pub fn put_detail(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let sql = "INSERT INTO client_detail (publisher, client_id, edition, first_asked, changed_at, address, name, system, \
-               product_version) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8) \
+               product_version, name_lower) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9) \
                ON CONFLICT (publisher, client_id, edition) DO UPDATE SET changed_at = excluded.changed_at, \
                address = excluded.address, name = excluded.name, system = excluded.system, \
-               product_version = excluded.product_version";
+               product_version = excluded.product_version, name_lower = excluded.name_lower";
     tx.prepare_cached(sql)?.execute(params![
         publisher,
         request.client.to_string(),
@@ -135,8 +138,21 @@ pub fn put_detail(
         request.name.as_ref().map(|name| name.as_str()),
         request.system.as_ref().map(|system| system.as_str()),
         request.product_version.as_ref().map(|version| version.as_str()),
+        request.name.as_ref().map_or_else(String::new, |name| name.as_str().to_ascii_lowercase()),
     ])?;
     Ok(())
+}
+
+/// A short hash of what a client says of itself: where it has not changed, the description is not written again.
+pub fn detail_digest(request: &ClientRequest, address: &str) -> i64 {
+    let mut hash = Sha256::new();
+    for text in [&request.name, &request.system, &request.product_version] {
+        hash.update(text.as_ref().map_or("", |text| text.as_str()));
+        hash.update([0]);
+    }
+    hash.update(address);
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash.finalize());
+    i64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// The address from which a client asked last, as far as it was noted.

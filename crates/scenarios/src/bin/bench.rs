@@ -16,6 +16,8 @@ enum What {
     Grant(bench::grant::Options),
     /// What the client library's calls cost, and how long commands take that need no network.
     Client,
+    /// How long the console's pages about clients take, and how large they are.
+    Console(bench::console::Options),
     /// Memory of a host and the time it takes to start, with few and with many clients.
     Footprint,
 }
@@ -24,6 +26,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         What::Grant(options) => bench::grant::run(&options),
         What::Client => bench::client::run(),
+        What::Console(options) => bench::console::run(&options),
         What::Footprint => bench::footprint::run(),
     }
 }

@@ -1,0 +1,65 @@
+//! Cursors: a place in a list, opaque to whoever carries it. It is checked as it comes back, and can name no place that a
+//! query could not name.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keymuster_core::id::ClientId;
+
+use crate::store::client::list::{Direction, Key, Order, Place};
+
+/// Bytes of a cursor; names are shorter than 129.
+const LENGTH_MAX: usize = 400;
+
+/// The cursor of a place.
+pub(super) fn write(place: &Place, order: Order, direction: Direction) -> String {
+    let key = match &place.key {
+        Key::Number(number) => number.to_string(),
+        Key::Text(text) => text.clone(),
+    };
+    let Place { client, publisher, edition, .. } = place;
+    let text = format!("{}\n{client}\n{publisher}\n{edition}\n{key}", list(order, direction));
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// The place of a cursor, if it is one of this list.
+pub(super) fn read(cursor: &str, order: Order, direction: Direction) -> Option<Place> {
+    if cursor.len() > LENGTH_MAX {
+        return None;
+    }
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    let mut parts = text.splitn(5, '\n');
+    if parts.next()? != list(order, direction) {
+        return None;
+    }
+    let client: ClientId = parts.next()?.parse().ok()?;
+    let (publisher, edition) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let key = parts.next()?;
+    let key = if order == Order::Name { Key::Text(key.to_owned()) } else { Key::Number(key.parse().ok()?) };
+    Some(Place { key, client: client.to_string(), publisher, edition })
+}
+
+/// The list that a place belongs to.
+fn list(order: Order, direction: Direction) -> String {
+    format!("{order:?} {direction:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_to_its_own_list_alone() {
+        let client = "08".repeat(16);
+        for (order, key) in [(Order::Name, Key::Text("pc-1\nx".to_owned())), (Order::LeaseEnd, Key::Number(-5))] {
+            let place = Place { key, client: client.clone(), publisher: 3, edition: 65_535 };
+            let cursor = write(&place, order, Direction::Down);
+            assert_eq!(read(&cursor, order, Direction::Down), Some(place));
+            assert_eq!(read(&cursor, order, Direction::Up), None);
+            assert_eq!(read(&cursor, Order::FirstAsked, Direction::Down), None);
+            assert_eq!(read(&cursor[1..], order, Direction::Down), None);
+        }
+        for cursor in ["", "!", "AAAA", &"A".repeat(LENGTH_MAX + 4)] {
+            assert_eq!(read(cursor, Order::Name, Direction::Up), None, "{cursor:?}");
+        }
+    }
+}
