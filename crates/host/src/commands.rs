@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 a rule said no; 2 the command line was not understood; 3 file, disk or network failed.
 
+mod accounts;
 mod audit;
 mod check;
 mod dns;
@@ -72,6 +73,12 @@ enum Command {
     Check(check::Options),
     /// Show what DNS says about this host and what differs, change it, or print the records to enter by hand.
     Dns(dns::Options),
+    /// Print a one-time token for the console: for the first administrator, or for an account that is locked out.
+    Claim(accounts::Claim),
+    /// Who may use the console.
+    Account(accounts::Account),
+    /// Tokens with which programs use the administration interface.
+    Token(accounts::Token),
     /// Show what administrators did and when.
     Audit(audit::Options),
     /// Write every page of the console with sample values, to be looked at.
@@ -99,6 +106,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Status(options) => status::run(&data_dir, &options),
         Command::Check(options) => check::run(&data_dir, &options),
         Command::Dns(options) => dns::run(&data_dir, &options),
+        Command::Claim(options) => accounts::claim(&data_dir, &options),
+        Command::Account(options) => accounts::account(&data_dir, &options),
+        Command::Token(options) => accounts::token(&data_dir, &options),
         Command::Audit(options) => audit::run(&data_dir, &options),
         Command::Storybook(options) => storybook::run(&options),
         Command::Unit => unit::run(&data_dir),

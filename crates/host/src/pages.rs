@@ -4,12 +4,18 @@ pub mod audit;
 
 use keymuster_service::console::permission::Permission;
 use keymuster_service::console::routes::Routes;
-use keymuster_service::console::{Nav, Product, assets, codes};
+use keymuster_service::console::{self, Nav, Product, codes};
 
 use crate::administration::Administration;
 
 /// The host's console.
-pub static PRODUCT: Product = Product { name: "Keymuster host", cookie: "keymuster-host", nav: &NAV };
+pub static PRODUCT: Product = Product {
+    name: "Keymuster host",
+    program: "keymuster-host",
+    cookie: "keymuster-host",
+    nav: &NAV,
+    record: crate::store::audit::record_of_console,
+};
 
 /// In this order: Overview, Clients, Seats, Clones, Keys, Products, Exchange, DNS, Settings, Codes, Audit, Accounts.
 static NAV: [Nav; 2] = [
@@ -19,8 +25,7 @@ static NAV: [Nav; 2] = [
 
 /// All pages.
 pub fn routes() -> Routes<Administration> {
-    let codes = codes::page::routes();
-    assets::routes().and(codes).get("/audit", audit::show)
+    console::pages().and(codes::page::routes()).get("/audit", audit::show)
 }
 
 /// A page with sample values, for the storybook: `audit-typical`, and its HTML.

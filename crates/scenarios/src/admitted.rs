@@ -36,17 +36,7 @@ pub fn admit(db: &mut Connection, env: &Env) -> anyhow::Result<[Admitted; 3]> {
 fn add(tx: &Transaction<'_>, role: Role, env: &Env) -> anyhow::Result<Admitted> {
     let now = env.now();
     let name = role.name().to_owned();
-    let account = Account {
-        name: name.clone(),
-        role,
-        password: None,
-        totp_secret: None,
-        totp_step: None,
-        openid_subject: None,
-        created_at: now,
-        created_by: "a test".to_owned(),
-        disabled_at: None,
-    };
+    let account = Account::new(name.clone(), role, "a test", now);
     account::add(tx, &account)?;
     let secret = session::new_secret(env);
     let begun = Session {

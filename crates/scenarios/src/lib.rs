@@ -2,6 +2,7 @@
 
 // Programs and what they work on.
 pub mod admitted;
+pub mod console;
 pub mod estate;
 pub mod fixture;
 pub mod prepare;

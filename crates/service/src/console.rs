@@ -14,6 +14,20 @@ pub mod page;
 pub mod permission;
 pub mod session;
 pub mod token;
+pub mod visitor;
+
+// How people prove who they are.
+pub mod back_off;
+pub mod claim;
+pub mod password;
+
+// What is done to accounts and tokens: from the command line, the pages and the interface.
+pub mod audit;
+pub mod book;
+pub mod commands;
+pub mod sign_in;
+pub mod sign_out;
+pub mod token_claim;
 
 // What is answered.
 pub mod assets;
@@ -29,8 +43,13 @@ pub use by::By;
 pub use page::{Page, PageError};
 pub use permission::{Permission, Role};
 
+use axum::extract::FromRef;
+use book::Book;
+use password::Passwords;
+use routes::Routes;
+
 use crate::Env;
-use crate::database::Pool;
+use crate::database::{Failure, Pool};
 
 /// The tables of accounts, sessions and tokens, for a program's list of migrations.
 pub const MIGRATION: &str = include_str!("console/0001_accounts.sql");
@@ -40,10 +59,28 @@ pub const MIGRATION: &str = include_str!("console/0001_accounts.sql");
 pub struct Product {
     /// For people: `Keymuster host`.
     pub name: &'static str,
+    /// The program that serves it: `keymuster-host`.
+    pub program: &'static str,
     /// The name of the session's cookie. Cookies know no ports, so programs on one machine need different names.
     pub cookie: &'static str,
     /// The pages to which every page leads.
     pub nav: &'static [Nav],
+    /// How an act is written into the program's audit.
+    pub record: audit::Record,
+}
+
+/// The pages that both consoles have.
+pub fn pages<S>() -> Routes<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Console: FromRef<S>,
+{
+    assets::routes()
+        .get("/claim", token_claim::show)
+        .post("/claim", token_claim::take)
+        .get("/sign-in", sign_in::show)
+        .post("/sign-in", sign_in::enter)
+        .post("/sign-out", sign_out::leave)
 }
 
 /// A page to which every page leads.
@@ -70,13 +107,25 @@ struct Shared {
     names: Vec<String>,
     pool: Pool,
     env: Env,
+    passwords: Passwords,
 }
 
 impl Console {
     /// A console of the database behind `pool`. `site` is the short name of this installation, and `names` are the names
     /// under which browsers may reach it, beside those of the machine itself.
     pub fn new(product: &'static Product, site: String, names: Vec<String>, pool: Pool, env: Env) -> Console {
-        Console(Arc::new(Shared { product, site, names, pool, env }))
+        Console(Arc::new(Shared { product, site, names, pool, env, passwords: Passwords::default() }))
+    }
+
+    /// What the server's start does: forgets what has ended, and makes a one-time token for the first administrator, where
+    /// there is no account.
+    pub async fn start(&self) -> Result<Option<String>, Failure> {
+        let (env, record, now) = (self.env().clone(), self.product().record, self.env().now());
+        let work = move |tx: &rusqlite::Transaction<'_>| {
+            book::prune(tx, now)?;
+            Book { tx, record }.offer_first(&By::server(now), &env)
+        };
+        self.pool().write(work).await
     }
 
     /// What it is the console of.
@@ -87,6 +136,11 @@ impl Console {
     /// The database.
     pub fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    /// Where passwords are compared.
+    pub fn passwords(&self) -> &Passwords {
+        &self.0.passwords
     }
 
     /// Time and randomness.

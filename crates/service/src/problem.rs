@@ -70,6 +70,15 @@ impl Problem {
         &self.detail
     }
 
+    /// Gives an answer that tells of the problem what every such answer has, whatever its form.
+    pub fn mark(&self, response: &mut Response) {
+        // The edge logs the code of what it sends.
+        response.extensions_mut().insert(self.code);
+        if let Some(secs) = self.retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+    }
+
     /// The status it is answered with; codes that the protocol never sends are answered to administrators.
     pub fn status(&self) -> StatusCode {
         let without_own = match self.code.kind {
@@ -115,11 +124,7 @@ impl IntoResponse for Problem {
         let json = serde_json::to_vec(&body).expect("strings and JSON values always serialise");
         let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
         let mut response = (self.status(), headers, json).into_response();
-        // The edge logs the code of what it sends.
-        response.extensions_mut().insert(self.code);
-        if let Some(secs) = self.retry_after_secs {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
-        }
+        self.mark(&mut response);
         response
     }
 }

@@ -91,11 +91,15 @@ async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Resu
     let serving = Serving { is_fixed, ..Serving::new(addresses.0, addresses.1, env.now()) };
     let administrators =
         Administration::new(app.engine.clone(), data_dir, host, options.admin_name.clone(), env.clone());
+    let claim = administrators.console.start().await?;
     let (for_administrators, _) = administration::routes(administrators);
     // Whoever reads where to ask is answered from here on: the system keeps connections until they are accepted.
     let clients = Clients::start(clients, routes::clients(app), board, serving);
     // Programs that started this one on port 0 read from here where it is.
     print(&format!("listening on http://{}\nadministration on http://{}\n", addresses.0, addresses.1))?;
+    if let Some(token) = claim {
+        print(&format!("console http://{}/claim\none-time token {token}\n", addresses.1))?;
+    }
     tracing::info!(clients = %addresses.0, administration = %addresses.1, "serving");
     tokio::join!(
         clients.follow(followed.clone(), stop.clone()),

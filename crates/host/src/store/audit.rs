@@ -1,6 +1,7 @@
 //! What administrators did, each entry in the transaction of the act.
 
 use keymuster_core::time::Timestamp;
+use keymuster_service::console;
 use keymuster_service::database::Failure;
 use rusqlite::{Row, Transaction, params};
 
@@ -24,6 +25,12 @@ pub fn record(tx: &Transaction<'_>, act: Act<'_>, now: Timestamp) -> Result<(), 
     let sql = "INSERT INTO audit (at, actor, act, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
     tx.execute(sql, params![seconds(now), act.actor, act.act, act.subject, act.detail])?;
     Ok(())
+}
+
+/// Writes what was done to accounts, sessions and tokens.
+pub fn record_of_console(tx: &Transaction<'_>, entry: &console::audit::Entry<'_>) -> Result<(), Failure> {
+    let console::audit::Entry { actor, act, subject, detail, at } = *entry;
+    record(tx, Act { actor, act, subject, detail }, at)
 }
 
 /// One act that was written down.

@@ -20,6 +20,7 @@ use keymuster_core::lease::Lease;
 use keymuster_core::ledger::Head;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_host::store::{self, ledger, ledger::Kind};
+use keymuster_scenarios::console::Console;
 use keymuster_scenarios::fixture::Publisher;
 use keymuster_scenarios::load::{Answer, Connection, Machine};
 use keymuster_scenarios::programs::{self, Running};
@@ -127,6 +128,11 @@ impl Host {
             (clients, running.line_after("administration on http://").unwrap())
         });
         Host { running, clients: clients.parse().unwrap(), administration: administration.parse().unwrap() }
+    }
+
+    /// Its console.
+    pub fn console(&self, data_dir: &Path) -> Console {
+        Console::new("keymuster-host", self.administration, data_dir)
     }
 
     pub fn connect(&self) -> Connection {

@@ -1,18 +1,37 @@
 -- Who may use the console and the administration interface. Secrets are here as digests only: passwords as Argon2id in
--- PHC form, the ids of sessions and the secrets of tokens as SHA-256 in hexadecimal.
+-- PHC form, the ids of sessions, the secrets of tokens and everything else that is random as SHA-256 in hexadecimal. The
+-- secret of one-time codes alone is here as it is, because codes are computed from it.
 
 CREATE TABLE account (
     name           TEXT   NOT NULL PRIMARY KEY,
     role           TEXT   NOT NULL,
     password       TEXT,
-    -- The secret of one-time passwords in Base32, and the last step that was used.
+    -- The secret of one-time codes in Base32, the last step that was used, and a secret that was offered and does not count
+    -- before a code of it was entered.
     totp_secret    TEXT,
     totp_step      BIGINT,
-    -- Whom an OpenID provider knows as this account.
-    openid_subject TEXT,
+    totp_offered   TEXT,
+    -- Whom an OpenID provider knows as this account: the provider's address, a blank, and its name for them.
+    openid_subject TEXT   UNIQUE,
     created_at     BIGINT NOT NULL,
     created_by     TEXT   NOT NULL,
+    signed_in_at   BIGINT,
     disabled_at    BIGINT
+);
+
+-- Codes that stand in for a one-time code, each once.
+CREATE TABLE recovery_code (
+    digest  TEXT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES account (name)
+);
+
+CREATE INDEX recovery_code_by_account ON recovery_code (account);
+
+-- One-time tokens: of nobody, for the first administrator; of an account, for a new password.
+CREATE TABLE claim (
+    digest     TEXT   NOT NULL PRIMARY KEY,
+    account    TEXT   REFERENCES account (name),
+    expires_at BIGINT NOT NULL
 );
 
 CREATE TABLE session (

@@ -37,6 +37,16 @@ impl<P: Needs> By<P> {
         By::new(format!("user {name}"), name, at)
     }
 
+    /// Somebody who has just proved to be the owner of an account, or becomes it.
+    pub(super) fn account(name: &str, at: Timestamp) -> By<P> {
+        By::new(name.to_owned(), name.to_owned(), at)
+    }
+
+    /// What a server does by itself.
+    pub(super) fn server(at: Timestamp) -> By<P> {
+        By::account("server", at)
+    }
+
     /// The name for the audit.
     pub fn actor(&self) -> &str {
         &self.actor

@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 
 use askama::Template;
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::rejection::FormRejection;
+use axum::extract::{FromRef, FromRequest, FromRequestParts};
 use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use keymuster_core::codes;
@@ -103,6 +104,20 @@ impl<P: Needs> Page<P> {
     }
 }
 
+/// The fields of a form.
+#[derive(Clone, Copy, Debug, FromRequest)]
+#[from_request(via(axum::extract::Form), rejection(PageError))]
+pub struct Form<T>(pub T);
+
+/// A path of this server, for going there after something else; the first page for whatever leads elsewhere.
+///
+/// Browsers take `//name`, `/\name` and either with a tab in it for addresses of other servers.
+pub fn local_path(text: &str) -> &str {
+    let is_local = text.starts_with('/') && !text.starts_with("//");
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if is_local && is_plain { text } else { "/" }
+}
+
 /// Leads a browser to another page, which it asks for with GET.
 pub fn see_other(to: &str) -> Response {
     Redirect::to(to).into_response()
@@ -167,6 +182,9 @@ fn load(tx: &rusqlite::Transaction<'_>, digest: &str) -> Result<Option<(Session,
 
 /// The sign-in page, which leads back to where somebody wanted to go.
 fn sign_in(parts: &Parts) -> PageError {
+    if parts.headers.contains_key(LIVE) {
+        return Problem::new(&codes::NOT_SIGNED_IN, "the session has ended; load the page again to sign in").into();
+    }
     let wanted = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     if parts.method != Method::GET || wanted == "/" {
         return PageError::Elsewhere("/sign-in".to_owned());
@@ -185,6 +203,12 @@ pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 impl From<Problem> for PageError {
     fn from(problem: Problem) -> PageError {
         PageError::Problem(problem)
+    }
+}
+
+impl From<FormRejection> for PageError {
+    fn from(rejection: FormRejection) -> PageError {
+        Problem::new(&codes::INPUT_INVALID, rejection.body_text()).into()
     }
 }
 
@@ -221,9 +245,33 @@ impl IntoResponse for PageError {
         let page = ProblemPage { frame, problem: &problem };
         let mut response = match page.render() {
             Ok(text) => (problem.status(), Html(text)).into_response(),
-            Err(_) => problem.clone().into_response(),
+            Err(_) => return problem.into_response(),
         };
-        response.extensions_mut().insert(problem.code());
+        problem.mark(&mut response);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local_path;
+
+    #[test]
+    fn nothing_leads_to_another_server() {
+        for (text, expected) in [
+            ("/clients?search=a%20b", "/clients?search=a%20b"),
+            ("/", "/"),
+            ("", "/"),
+            ("clients", "/"),
+            ("//other.example", "/"),
+            ("/\\other.example", "/"),
+            ("/\t/other.example", "/"),
+            ("https://other.example/", "/"),
+            ("javascript:alert(1)", "/"),
+            ("/x\r\nset-cookie: y", "/"),
+            ("/ä", "/"),
+        ] {
+            assert_eq!(local_path(text), expected, "{text:?}");
+        }
     }
 }

@@ -119,10 +119,16 @@ pub fn end(tx: &Transaction<'_>, digest: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends all sessions of an account, and forgets those of everybody that no longer count.
-pub fn end_all(tx: &Transaction<'_>, account: &str, now: Timestamp) -> Result<(), Failure> {
-    let sql = "DELETE FROM session WHERE account = ?1 OR started_at <= ?2 OR seen_at <= ?3";
-    tx.execute(sql, params![account, seconds(now.minus(ABSOLUTE_SECS)), seconds(now.minus(IDLE_SECS))])?;
+/// Ends all sessions of an account.
+pub fn end_all(tx: &Transaction<'_>, account: &str) -> Result<(), Failure> {
+    tx.execute("DELETE FROM session WHERE account = ?1", [account])?;
+    Ok(())
+}
+
+/// Forgets the sessions of everybody that no longer count.
+pub fn prune(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Failure> {
+    let sql = "DELETE FROM session WHERE started_at <= ?1 OR seen_at <= ?2";
+    tx.execute(sql, params![seconds(now.minus(ABSOLUTE_SECS)), seconds(now.minus(IDLE_SECS))])?;
     Ok(())
 }
 

@@ -35,6 +35,11 @@ impl Token {
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && now < self.expires_at
     }
+
+    /// What it may do, in words.
+    pub fn scope_words(&self) -> String {
+        self.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 const COLUMNS: &str = "id, name, account, scopes, created_at, expires_at, used_at, revoked_at";
@@ -53,6 +58,12 @@ pub fn add(tx: &Transaction<'_>, token: &Token, digest: &str) -> Result<(), Fail
 pub fn find(tx: &Transaction<'_>, digest: &str) -> Result<Option<Token>, Failure> {
     let sql = format!("SELECT {COLUMNS} FROM api_token WHERE digest = ?1");
     tx.prepare_cached(&sql)?.query_row([digest], |row| Ok(read(row))).optional()?.transpose()
+}
+
+/// The token with this id, whether or not it counts.
+pub fn with_id(tx: &Transaction<'_>, id: &str) -> Result<Option<Token>, Failure> {
+    let sql = format!("SELECT {COLUMNS} FROM api_token WHERE id = ?1");
+    tx.prepare_cached(&sql)?.query_row([id], |row| Ok(read(row))).optional()?.transpose()
 }
 
 /// All tokens, the newest first.

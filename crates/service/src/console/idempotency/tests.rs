@@ -19,7 +19,7 @@ use crate::console::token::Token;
 use crate::console::{Console, Product};
 use crate::database::{self, Pool};
 
-static PRODUCT: Product = Product { name: "Test", cookie: "test", nav: &[] };
+static PRODUCT: Product = Product { name: "Test", program: "test", cookie: "test", nav: &[], record: |_, _| Ok(()) };
 const SECRET: &str = "kmt_secret";
 
 /// What the routes have done, and when the slow one may end.
@@ -47,17 +47,7 @@ async fn setup() -> Setup {
     let env = Env::fixed(Timestamp::from_secs(1_800_000_000), 1);
     let now = env.now();
     pool.write(move |tx| {
-        let account = Account {
-            name: "ada".to_owned(),
-            role: Role::Administrator,
-            password: None,
-            totp_secret: None,
-            totp_step: None,
-            openid_subject: None,
-            created_at: now,
-            created_by: "test".to_owned(),
-            disabled_at: None,
-        };
+        let account = Account::new("ada".to_owned(), Role::Administrator, "test", now);
         account::add(tx, &account)?;
         let token = Token {
             id: "t1".to_owned(),
