@@ -47,6 +47,11 @@ impl App {
         Arc::new(App { authority, db: Mutex::new(db), attempts: Attempts::new(), resets: Resets::new() })
     }
 
+    /// The authority.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// Whether the database can be read and written: for the readiness check. Blocks.
     pub fn check_ready(&self) -> Result<(), Error> {
         let now = self.authority.env.now();
@@ -60,7 +65,7 @@ impl App {
     }
 
     /// Runs `act` with the database to itself. Blocks.
-    fn act<T>(&self, act: impl FnOnce(&Authority, &mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+    pub fn act<T>(&self, act: impl FnOnce(&Authority, &mut Connection) -> Result<T, Error>) -> Result<T, Error> {
         // A panic rolled its transaction back, so the connection is as good as before.
         let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
         act(&self.authority, &mut db)

@@ -1,6 +1,6 @@
 //! Certifying a host: the rules by which a host key becomes an entitlement.
 //!
-//! Whatever this writes, it writes in one transaction; a refusal writes nothing.
+//! Whatever this writes, it writes in one transaction; a refusal writes nothing but itself.
 
 use keymuster_core::bundle::Bundle;
 use keymuster_core::catalogue::Group;
@@ -17,11 +17,12 @@ use rusqlite::{Connection, Transaction};
 use crate::authority::{Authority, usable};
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::refused::{About, settle};
 use crate::store::customer::Customer;
 use crate::store::entitlement::{HostUse, Issued};
 use crate::store::host::Host;
 use crate::store::product_key::{HostWorth, Minted, Worth};
-use crate::{store, store::audit};
+use crate::{store, store::audit, store::tally};
 
 /// How long before its end a host begins to remind its administrator.
 const WARN_SECS: u64 = 30 * DAY;
@@ -33,14 +34,24 @@ pub fn certify(
     request: &Signed<HostRequest>,
     caller: &Caller,
 ) -> Result<Bundle, Error> {
+    let tx = store::begin(db)?;
+    let decided = decide(authority, &tx, request, caller);
+    settle(authority, tx, decided, &About::host(request), caller)
+}
+
+fn decide(
+    authority: &Authority,
+    tx: &Transaction<'_>,
+    request: &Signed<HostRequest>,
+    caller: &Caller,
+) -> Result<Bundle, Error> {
     authority.check_publisher(&request.publisher)?;
     let key = authority.read_key(request.key.as_str(), KeyKind::Host)?;
-    let tx = store::begin(db)?;
-    let (minted, customer) = usable(&tx, &key)?;
-    let known = store::host::find(&tx, request.host)?;
+    let (minted, customer) = usable(tx, &key)?;
+    let known = store::host::find(tx, request.host)?;
     check_host(known.as_ref(), request)?;
-    let catalogue = authority.catalogue(&tx)?;
-    let entitlement = match store::entitlement::answering(&tx, request.request)? {
+    let catalogue = authority.catalogue(tx)?;
+    let entitlement = match store::entitlement::answering(tx, request.request)? {
         Some(earlier) => repeated(earlier, request, key.id())?,
         None => {
             let group = catalogue.group(minted.number).ok_or_else(|| Refusal::KeyNumberUnknown {
@@ -48,16 +59,15 @@ pub fn certify(
                 catalogue_version: catalogue.version,
             })?;
             let grounds = Grounds { issuer: &authority.issuer, group, customer: &customer, minted: &minted };
-            issue(authority, &tx, &grounds, request, caller)?
+            issue(authority, tx, &grounds, request, caller)?
         }
     };
     let bundle = Bundle { entitlement: Some(entitlement.into()), ..Bundle::default() };
-    let mut bundle = authority.answer(&tx, bundle)?;
+    let mut bundle = authority.answer(tx, bundle)?;
     // Without it, the answer is one QR code; revocations travel with the catalogue, as a licence pack.
     if request.catalogue_version != catalogue.version || bundle.revocations.is_some() {
         bundle.catalogue = Some(catalogue.bytes().to_vec().into());
     }
-    tx.commit()?;
     tracing::info!(host = %request.host, customer = %customer.slug, key = key.last_five(), "certified a host");
     Ok(bundle)
 }
@@ -104,6 +114,7 @@ fn issue(
     };
     store::host::put(tx, &host)?;
     store::entitlement::insert(tx, &entitlement)?;
+    tally::add(tx, tally::Kind::Entitlement, 1, caller.now)?;
     let detail = format!("entitlement {id} with key {} until {}", minted.id, entitlement.stop_at);
     audit::append(tx, caller, "certify host", &request.host.to_string(), &detail)?;
     Ok(entitlement.bytes().to_vec())
@@ -230,6 +241,7 @@ mod tests {
                 serial: 43,
                 minted_at: at(0),
                 worth: Worth::Host(worth.clone()),
+                activations_used: 0,
                 revoked: None,
             };
             let grounds = Grounds { issuer: &issuer, group: &group, customer: &customer, minted: &minted };

@@ -22,8 +22,13 @@ mod key_mint_mak;
 mod key_mint_setup;
 mod key_revoke;
 mod key_show;
+mod limits;
+mod proposal_confirm;
+mod proposal_list;
+mod proposal_withdraw;
 mod revocations_list;
 mod serve;
+mod storybook;
 mod unit;
 
 use std::path::{Path, PathBuf};
@@ -32,19 +37,21 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use keymuster_core::bundle::{self, Bundle};
 use keymuster_core::key::ProductKey;
+use keymuster_core::revocation;
 use keymuster_qr::Answerer;
-use keymuster_service::Env;
+use keymuster_service::console::By;
+use keymuster_service::console::permission::{Look, Needs};
+use keymuster_service::{Env, exit};
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
+use crate::acts::revoke::{Revoked, Target, revoke};
 use crate::authority::Authority;
-use crate::caller::{Actor, Caller};
+use crate::caller::Caller;
 use crate::data_dir::{DataDir, read_file};
 use crate::error::Error;
 use crate::output::{Form, Output};
-use crate::revoke::{Act, revoke};
 use crate::store::Taken;
-use keymuster_service::exit;
 
 /// The publisher's authority: product keys, catalogues, certified hosts, activations, revocations.
 #[derive(Debug, Parser)]
@@ -87,6 +94,11 @@ enum Command {
     /// What was taken back
     #[command(subcommand)]
     Revocations(Revocations),
+    /// What waits for a second person
+    #[command(subcommand)]
+    Proposal(Proposal),
+    /// Show or set from which size on taking back needs two persons
+    Limits(limits::Options),
     /// Answer a host's request that came as a file or as QR codes
     Certify(certify::Options),
     /// Answer a client's request that came as a file or as QR codes: for an activation by a MAK, or for the time
@@ -97,6 +109,9 @@ enum Command {
     Audit(audit::Options),
     /// Answer requests over HTTP until SIGTERM or SIGINT
     Serve(serve::Options),
+    /// Write every page of the console with sample values, as files to look at
+    #[command(hide = true)]
+    Storybook(storybook::Options),
     /// Print the unit with which systemd runs this program
     Unit(unit::Options),
 }
@@ -172,6 +187,16 @@ enum Revocations {
     List(revocations_list::Options),
 }
 
+#[derive(Debug, Subcommand)]
+enum Proposal {
+    /// List what waits for a second person, and what did, the newest first
+    List(proposal_list::Options),
+    /// Do what somebody else has proposed
+    Confirm(proposal_confirm::Options),
+    /// Take a proposal off the table
+    Withdraw(proposal_withdraw::Options),
+}
+
 impl Cli {
     /// Runs the command, prints what it says, and returns the exit code of the program.
     pub fn run(self, env: Env) -> ExitCode {
@@ -212,11 +237,16 @@ impl Command {
             Command::Host(Host::Revoke(options)) => options.run(site),
             Command::Entitlement(Entitlement::List(options)) => options.run(site),
             Command::Revocations(Revocations::List(options)) => options.run(site),
+            Command::Proposal(Proposal::List(options)) => options.run(site),
+            Command::Proposal(Proposal::Confirm(options)) => options.run(site),
+            Command::Proposal(Proposal::Withdraw(options)) => options.run(site),
+            Command::Limits(options) => options.run(site),
             Command::Certify(options) => options.run(site),
             Command::Activate(options) => options.run(site),
             Command::Exchange(options) => options.run(site),
             Command::Audit(options) => options.run(site),
             Command::Serve(options) => options.run(site),
+            Command::Storybook(options) => options.run(site),
             Command::Unit(options) => options.run(site),
         }
     }
@@ -231,7 +261,12 @@ struct Site {
 impl Site {
     /// Whoever runs this program, and the time of the command.
     fn caller(&self) -> Caller {
-        Caller { actor: Actor::of_process(), now: self.env.now() }
+        Caller::from(&self.by::<Look>())
+    }
+
+    /// The same with the permission for an act: who runs this program has them all.
+    fn by<P: Needs>(&self) -> By<P> {
+        By::of_process(self.env.now())
     }
 
     fn authority(&self) -> Result<(Authority, Connection), Error> {
@@ -281,18 +316,34 @@ impl MintedKey<'_> {
     }
 }
 
-/// Takes something back or gives it back, and says which list says so.
-fn revoked(site: &Site, act: &Act, words: &str) -> Result<Output, Error> {
+/// Takes something back, and says which list says so, or that somebody else has to confirm it.
+fn revoked(site: &Site, target: &Target, reason: &str, words: &str) -> Result<Output, Error> {
     let (authority, mut db) = site.authority()?;
-    let list = revoke(&authority, &mut db, act, &site.caller())?;
+    match revoke(&authority, &mut db, target, reason, &site.by())? {
+        Revoked::Done(list) => Ok(list_output(&list, words)),
+        Revoked::Proposed(number) => Ok(proposed(number)),
+    }
+}
+
+/// That a new list says so.
+fn list_output(list: &revocation::Revocations, words: &str) -> Output {
     let value = json!({
         "sequence": list.sequence,
         "entitlements": list.entitlements.len(),
         "hosts": list.hosts.len(),
         "customers": list.customers.len(),
     });
-    Ok(Output::new(value, format!("{words}; revocation list {} says so.", list.sequence))
-        .note("Hosts take it at their next contact with the authority, and clients at their next with a host."))
+    Output::new(value, format!("{words}; revocation list {} says so.", list.sequence))
+        .note("Hosts take it at their next contact with the authority, and clients at their next with a host.")
+}
+
+/// That nothing has changed yet.
+fn proposed(number: u64) -> Output {
+    let text = format!("This waits for a second person as proposal {number}; nothing has changed yet.");
+    Output::new(json!({ "proposal": number }), text).note(format!(
+        "Another administrator confirms it in the console, or on this machine with `keymuster-authority proposal confirm \
+         {number}`. It expires after 7 days."
+    ))
 }
 
 /// What was taken back, for machines.

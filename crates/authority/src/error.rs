@@ -39,10 +39,18 @@ pub enum Error {
         /// What is missing, and how to supply it.
         detail: String,
     },
+    /// Whoever asks may not have this, or there is no such thing.
+    #[error("{detail}")]
+    Denied {
+        /// The stable code.
+        code: &'static Code,
+        /// Why.
+        detail: String,
+    },
     /// A request or an answer could not be carried, as a file or as QR codes.
     #[error(transparent)]
     Carried(#[from] keymuster_qr::Error),
-    /// Something that the publisher asked for on the command line cannot be.
+    /// Something that an administrator asked for cannot be.
     #[error("{0}")]
     Rule(String),
     /// A file or a device failed.
@@ -65,7 +73,8 @@ impl Error {
     /// The exit code of a command that ends with it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Refused(_) | Error::Invalid(_) | Error::RateLimited { .. } | Error::Rule(_) => exit::REFUSED,
+            Error::Refused(_) | Error::Invalid(_) | Error::RateLimited { .. } => exit::REFUSED,
+            Error::Denied { .. } | Error::Rule(_) => exit::REFUSED,
             Error::Carried(error) if error.code().is_some() => exit::REFUSED,
             Error::Carried(_) => exit::ENVIRONMENT,
             Error::Unable { .. } | Error::Environment(_) | Error::Database(_) | Error::Listen(_) => exit::ENVIRONMENT,
@@ -78,7 +87,7 @@ impl Error {
             Error::Refused(refusal) => Some(refusal.code()),
             Error::Invalid(invalid) => Some(invalid.code()),
             Error::RateLimited { .. } => Some(&codes::RATE_LIMITED),
-            Error::Unable { code, .. } => Some(code),
+            Error::Unable { code, .. } | Error::Denied { code, .. } => Some(code),
             Error::Carried(error) => error.code(),
             Error::Database(failure) => failure.code(),
             Error::Listen(failure) => failure.code(),
@@ -96,6 +105,22 @@ impl From<Refusal> for Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         Error::Database(error.into())
+    }
+}
+
+impl Error {
+    /// For administrators, who may know what the rest of the world may not, but for the causes of failures.
+    pub fn into_problem(self) -> Problem {
+        match self {
+            Error::Rule(detail) => Problem::new(&codes::INPUT_INVALID, detail),
+            Error::Unable { code, detail } => Problem::new(code, detail),
+            Error::Invalid(invalid) => Problem::new(invalid.code(), invalid.to_string()),
+            Error::Carried(error) => match error.code() {
+                Some(code) => Problem::new(code, error.to_string()),
+                None => Problem::from(Error::Carried(error)),
+            },
+            other => Problem::from(other),
+        }
     }
 }
 
@@ -123,6 +148,7 @@ impl From<Error> for Problem {
                 tracing::error!(error = %failure, "the database failed");
                 database_problem(&failure)
             }
+            Error::Denied { code, detail } => Problem::new(code, detail),
             Error::Carried(_) | Error::Rule(_) | Error::Environment(_) | Error::Listen(_) => {
                 tracing::error!(%error, "a request failed");
                 Problem::new(&codes::INTERNAL_FAILURE, "the server's log has the cause")
@@ -155,7 +181,9 @@ mod tests {
     fn every_error_has_its_exit_code_and_its_answer() {
         let unable = || Error::Unable { code: &codes::CATALOGUE_MISSING, detail: "secret place".into() };
         let newer = || Failure::Newer { found: 2, known: 1 };
+        let denied = || Error::Denied { code: &codes::RECORD_UNKNOWN, detail: "there is no proposal 7".into() };
         for (error, exit_code, code, answer) in [
+            (denied(), exit::REFUSED, "record-unknown", "record-unknown"),
             (Error::Refused(Refusal::KeyUnknown), exit::REFUSED, "key-unknown", "key-unknown"),
             (Error::Invalid(Invalid::Signature), exit::REFUSED, "signature-invalid", "request-invalid"),
             (Error::Rule("no".into()), exit::REFUSED, "", "internal-failure"),
@@ -177,5 +205,16 @@ mod tests {
             assert_eq!(Problem::from(error).code().name, answer);
         }
         assert!(!format!("{:?}", Problem::from(unable())).contains("secret place"));
+        for (error, code, detail) in [
+            (Error::Rule("no such customer".into()), "input-invalid", "no such customer"),
+            (unable(), "catalogue-missing", "secret place"),
+            (Error::Invalid(Invalid::Signature), "signature-invalid", "signature"),
+            (Error::Refused(Refusal::KeyUnknown), "key-unknown", "key"),
+            (Error::Environment("disk".into()), "internal-failure", "the server's log"),
+        ] {
+            let problem = error.into_problem();
+            assert_eq!(problem.code().name, code);
+            assert!(problem.detail().contains(detail), "{problem:?}");
+        }
     }
 }

@@ -13,12 +13,13 @@ use keymuster_core::key::KeyKind;
 use keymuster_core::refusal::Refusal;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::revocation::Revocations;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use crate::authority::Authority;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::mak::Mak;
+use crate::refused::{About, keep, settle};
 use crate::store;
 
 /// Bytes of results in one answer: those of a bundle but for what verifies them, and for the heads of its fields.
@@ -62,9 +63,19 @@ pub fn exchange(
     exchange: &Exchange,
     caller: &Caller,
 ) -> Result<Exchanged, Error> {
-    let key = authority.read_key(exchange.mak.as_str(), KeyKind::Mak)?;
     let tx = store::begin(db)?;
-    let mut mak = Mak::open(authority, &tx, &key)?;
+    let decided = decide_all(authority, &tx, exchange, caller);
+    settle(authority, tx, decided, &About::exchange(exchange.mak.as_str()), caller)
+}
+
+fn decide_all(
+    authority: &Authority,
+    tx: &Transaction<'_>,
+    exchange: &Exchange,
+    caller: &Caller,
+) -> Result<Exchanged, Error> {
+    let key = authority.read_key(exchange.mak.as_str(), KeyKind::Mak)?;
+    let mut mak = Mak::open(authority, tx, &key)?;
     let (mut activations, mut refusals, mut room) = (Vec::new(), Vec::new(), RESULTS_BYTES_MAX);
     for request in &exchange.requests {
         // A request that was decided must find room for its result, or it would be counted without anybody hearing of it.
@@ -77,6 +88,7 @@ pub fn exchange(
                 activations.push(activation.into());
             }
             Err(Error::Refused(refusal)) => {
+                keep(authority, tx, &refusal, &About::client(request, exchange.mak.as_str()), caller)?;
                 let refused = refused(request, &refusal);
                 let detail = refused.detail.as_ref().map_or("", Label::as_str);
                 room = room.saturating_sub(refused.code.as_str().len() + detail.len() + RESULT_HEAD_BYTES);
@@ -87,8 +99,7 @@ pub fn exchange(
     }
     let (activated, decided) = (activations.len(), activations.len() + refusals.len());
     let bundle = Bundle { activations: listed(activations), refusals: listed(refusals), ..Bundle::default() };
-    let bundle = authority.answer(&tx, bundle)?;
-    tx.commit()?;
+    let bundle = authority.answer(tx, bundle)?;
     let requests = exchange.requests.len();
     tracing::info!(requests, decided, activated, key = key.last_five(), "answered an exchange");
     Ok(Exchanged { bundle, decided })

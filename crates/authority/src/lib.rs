@@ -4,21 +4,27 @@
 //! The command line and the server do the same acts through the same functions: load, decide, store and audit, in one
 //! transaction; then sign and answer.
 
-// What people and programs meet.
+// How hosts and clients reach it.
 pub mod api;
-pub mod commands;
-pub mod output;
 pub mod routes;
 
-// The acts.
+// What it answers them.
 pub mod certify;
 pub mod exchange;
 pub mod issuer;
 pub mod mak;
-pub mod mint;
 pub mod pack;
-pub mod revoke;
+pub mod refused;
 pub mod time_reset;
+
+// How administrators reach it.
+pub mod acts;
+pub mod admin_api;
+pub mod administration;
+pub mod commands;
+pub mod output;
+pub mod pages;
+pub mod views;
 
 // What they need.
 pub mod attempts;

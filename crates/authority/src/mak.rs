@@ -1,6 +1,6 @@
 //! Activating a client by a MAK: counted once per key and client, and free when repeated.
 //!
-//! Whatever this writes, it writes in one transaction; a refusal writes nothing.
+//! Whatever this writes, it writes in one transaction; a refusal writes nothing but itself.
 
 use keymuster_core::activation::Activation;
 use keymuster_core::bundle::Bundle;
@@ -15,9 +15,10 @@ use rusqlite::{Connection, Transaction};
 use crate::authority::{Authority, usable};
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::refused::{About, settle};
 use crate::store::activation::Activated;
 use crate::store::product_key::{MakWorth, Minted, Worth};
-use crate::{store, store::audit};
+use crate::{store, store::audit, store::tally};
 
 /// Answers a client's request with its activation; the same request gets the same bytes again.
 pub fn activate(
@@ -26,16 +27,26 @@ pub fn activate(
     request: &Signed<ClientRequest>,
     caller: &Caller,
 ) -> Result<Bundle, Error> {
+    let tx = store::begin(db)?;
+    let decided = decide(authority, &tx, request, caller);
+    let typed = request.key.as_ref().map_or("", |key| key.as_str());
+    settle(authority, tx, decided, &About::client(request, typed), caller)
+}
+
+fn decide(
+    authority: &Authority,
+    tx: &Transaction<'_>,
+    request: &Signed<ClientRequest>,
+    caller: &Caller,
+) -> Result<Bundle, Error> {
     authority.check_publisher(&request.publisher)?;
     let typed = request.key.as_ref().filter(|_| request.act == Act::Mak);
     let typed = typed.ok_or(Refusal::WrongWay { why: "an authority activates by MAK only; a host gives leases" })?;
     let key = authority.read_key(typed.as_str(), KeyKind::Mak)?;
-    let tx = store::begin(db)?;
-    let mut mak = Mak::open(authority, &tx, &key)?;
+    let mut mak = Mak::open(authority, tx, &key)?;
     let activation = mak.activate(request, caller)?;
     let customer = mak.minted.customer;
-    let bundle = authority.answer(&tx, Bundle { activation: Some(activation.into()), ..Bundle::default() })?;
-    tx.commit()?;
+    let bundle = authority.answer(tx, Bundle { activation: Some(activation.into()), ..Bundle::default() })?;
     let (client, edition) = (request.client, request.edition);
     tracing::info!(%client, %customer, key = key.last_five(), edition, "activated a client");
     Ok(bundle)
@@ -58,7 +69,7 @@ impl<'a> Mak<'a> {
         let (minted, _) = usable(tx, key)?;
         let Worth::Mak(worth) = minted.worth.clone() else { return Err(Refusal::KeyUnknown.into()) };
         let catalogue = authority.catalogue(tx)?;
-        let used = store::activation::used(tx, minted.id)?;
+        let used = minted.activations_used;
         Ok(Mak { authority, tx, catalogue, minted, worth, used })
     }
 
@@ -105,6 +116,8 @@ impl<'a> Mak<'a> {
         if count.added > 0 {
             // Repeats are left out: they change nothing, and whoever has the key could fill the disk with them.
             self.used += count.added;
+            store::product_key::count(tx, minted.id, count.added)?;
+            tally::add(tx, tally::Kind::Activation, count.added, caller.now)?;
             let (used, total) = (self.used, worth.activations_max);
             let detail = format!("key {}, {used} of {total} used", minted.id);
             audit::append(tx, caller, "activate client", &request.client.to_string(), &detail)?;

@@ -9,10 +9,16 @@ pub mod customer;
 pub mod entitlement;
 pub mod host;
 pub mod issuer;
+pub mod limit;
 pub mod pool;
 pub mod product_key;
+pub mod proposal;
 pub mod publisher;
+pub mod reach;
+pub mod refusal;
+pub mod response;
 pub mod revocation_list;
+pub mod tally;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -27,7 +33,11 @@ use keymuster_service::database::{self, Failure};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
-const MIGRATIONS: &[&str] = &[include_str!("store/migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("store/migrations/0001_first.sql"),
+    keymuster_service::console::MIGRATION,
+    include_str!("store/migrations/0002_console.sql"),
+];
 
 /// Opens the database file, and creates it where there is none.
 pub fn open(path: &Path) -> Result<Connection, Failure> {

@@ -7,11 +7,12 @@ use keymuster_core::document::Signed;
 use keymuster_core::refusal::Refusal;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::time_reset::TimeReset;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use crate::authority::Authority;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::refused::{About, settle};
 use crate::{store, store::audit};
 
 /// Answers a client's request with the authority's time.
@@ -21,12 +22,22 @@ pub fn reset_time(
     request: &Signed<ClientRequest>,
     caller: &Caller,
 ) -> Result<Bundle, Error> {
+    let tx = store::begin(db)?;
+    let decided = decide(authority, &tx, request, caller);
+    settle(authority, tx, decided, &About::client(request, ""), caller)
+}
+
+fn decide(
+    authority: &Authority,
+    tx: &Transaction<'_>,
+    request: &Signed<ClientRequest>,
+    caller: &Caller,
+) -> Result<Bundle, Error> {
     authority.check_publisher(&request.publisher)?;
     if request.act != Act::ResetTime {
         return Err(Refusal::WrongWay { why: "this request asks for something else than the time" }.into());
     }
-    let tx = store::begin(db)?;
-    let catalogue = authority.catalogue(&tx)?;
+    let catalogue = authority.catalogue(tx)?;
     let unknown = Refusal::EditionUnknown { edition: request.edition, catalogue_version: catalogue.version };
     let edition = catalogue.edition(request.edition).ok_or(unknown)?;
     let reset = TimeReset {
@@ -40,9 +51,8 @@ pub fn reset_time(
     };
     let reset = authority.sign(reset, caller.now)?.bytes().to_vec();
     let detail = format!("edition {}, whose clock said {}", edition.id, request.time);
-    audit::append(&tx, caller, "reset time", &request.client.to_string(), &detail)?;
-    let bundle = authority.answer(&tx, Bundle { time_reset: Some(reset.into()), ..Bundle::default() })?;
-    tx.commit()?;
+    audit::append(tx, caller, "reset time", &request.client.to_string(), &detail)?;
+    let bundle = authority.answer(tx, Bundle { time_reset: Some(reset.into()), ..Bundle::default() })?;
     tracing::info!(client = %request.client, edition = %edition.id, "told a client the time");
     Ok(bundle)
 }

@@ -22,6 +22,8 @@ pub struct Authority {
     pub publisher: String,
     /// Where it answers.
     pub url: String,
+    /// Where it answers administrators.
+    pub administration: String,
     directory: PathBuf,
     trust: String,
     pack: Vec<u8>,
@@ -60,6 +62,7 @@ impl Authority {
         let mut authority = Authority {
             publisher: publisher.to_owned(),
             url: url.clone(),
+            administration: String::new(),
             directory: directory.clone(),
             trust: String::new(),
             pack: Vec::new(),
@@ -82,10 +85,11 @@ impl Authority {
         authority.pack = std::fs::read(&pack)?;
         std::fs::write(root.join(format!("{publisher}.trust")), &authority.trust)?;
         let mut command = authority.command()?;
-        command.args(["serve", "--listen", &address.to_string()]);
+        command.args(["serve", "--listen", &address.to_string(), "--admin-listen", "127.0.0.1:0"]);
         let log = std::fs::File::create(root.join(format!("authority-{publisher}.log")))?;
         let mut running = Running::start(&mut command, Stdio::from(log))?;
         running.line_after("listening on ")?;
+        authority.administration = running.line_after("administration on ")?;
         authority.running = Some(running);
         Ok((authority, lines))
     }

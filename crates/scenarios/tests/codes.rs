@@ -176,7 +176,8 @@ fn an_authority_names_what_the_outside_world_does_to_it() {
     let (authority, _) = Authority::start(root, "aurora", "Aurora Systems", AURORA, 0).unwrap();
     let data_dir = root.join("authority-aurora");
     let address = authority.url.strip_prefix("http://").unwrap();
-    let serve = run("keymuster-authority", &data_dir, &["serve", "--listen", address], "");
+    let serve =
+        run("keymuster-authority", &data_dir, &["serve", "--listen", address, "--admin-listen", "127.0.0.1:0"], "");
     check_fails(&serve, 3, &["(KM-414 address-in-use)", "what to do: stop the other program"]);
     drop(authority);
     let db = rusqlite::Connection::open(data_dir.join("authority.db")).unwrap();

@@ -159,7 +159,7 @@ fn an_authority_tells_its_manager_when_it_answers_and_when_it_stops() {
     authority.stop().unwrap();
     let mut command = programs::command("keymuster-authority").unwrap();
     command.arg("--data-dir").arg(directory.path().join("authority-aurora"));
-    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     is_managed(command);
 }
 

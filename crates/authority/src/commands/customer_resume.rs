@@ -3,10 +3,10 @@
 use clap::Args;
 use keymuster_core::id::Slug;
 
-use super::{Site, revoked};
+use super::{Site, list_output};
+use crate::acts::revoke::resume;
 use crate::error::Error;
 use crate::output::Output;
-use crate::revoke::Act;
 
 /// The options of `customer resume`.
 #[derive(Debug, Args)]
@@ -18,7 +18,8 @@ pub struct Options {
 
 impl Options {
     pub fn run(self, site: &Site) -> Result<Output, Error> {
-        let words = format!("Customer {} is no longer stopped", self.slug);
-        revoked(site, &Act::ResumeCustomer(self.slug), &words)
+        let (authority, mut db) = site.authority()?;
+        let list = resume(&authority, &mut db, &self.slug, &site.by())?;
+        Ok(list_output(&list, &format!("Customer {} is no longer stopped", self.slug)))
     }
 }

@@ -4,9 +4,9 @@ use clap::Args;
 use keymuster_core::id::{Label, Slug};
 
 use super::{Site, revoked};
+use crate::acts::revoke::Target;
 use crate::error::Error;
 use crate::output::Output;
-use crate::revoke::Act;
 
 /// The options of `customer stop`.
 #[derive(Debug, Args)]
@@ -22,6 +22,6 @@ pub struct Options {
 impl Options {
     pub fn run(self, site: &Site) -> Result<Output, Error> {
         let words = format!("Customer {} is stopped", self.slug);
-        revoked(site, &Act::StopCustomer(self.slug, self.reason.to_string()), &words)
+        revoked(site, &Target::Customer(self.slug), self.reason.as_str(), &words)
     }
 }

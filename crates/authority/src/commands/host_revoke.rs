@@ -4,9 +4,9 @@ use clap::Args;
 use keymuster_core::id::{HostId, Label};
 
 use super::{Site, revoked};
+use crate::acts::revoke::Target;
 use crate::error::Error;
 use crate::output::Output;
-use crate::revoke::Act;
 
 /// The options of `host revoke`.
 #[derive(Debug, Args)]
@@ -22,6 +22,6 @@ pub struct Options {
 impl Options {
     pub fn run(self, site: &Site) -> Result<Output, Error> {
         let words = format!("Host {} is revoked", self.host);
-        revoked(site, &Act::RevokeHost(self.host, self.reason.to_string()), &words)
+        revoked(site, &Target::Host(self.host), self.reason.as_str(), &words)
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn describe(authority: &Authority, tx: &Transaction<'_>, minted: &Min
         }
         Worth::Mak(worth) => {
             let edition = catalogue.edition(number).map(|edition| edition.id.to_string());
-            let used = store::activation::used(tx, minted.id)?;
+            let used = minted.activations_used;
             (edition, used, worth.activations_max, "activations", key_mint_mak::worth_members(worth))
         }
     };

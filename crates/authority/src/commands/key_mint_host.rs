@@ -10,8 +10,8 @@ use keymuster_core::time::duration_words;
 use serde_json::{Map, Value, json};
 
 use super::{MintedKey, Site};
+use crate::acts::key_mint::{HostOrder, PoolOrder, mint_host_key};
 use crate::error::Error;
-use crate::mint::{HostOrder, PoolOrder, mint_host_key};
 use crate::output::Output;
 use crate::store::product_key::{HostWorth, Worth};
 
@@ -63,8 +63,8 @@ impl Options {
         members.insert("kind".to_owned(), "host".into());
         members.insert("customer".to_owned(), self.customer.as_str().into());
         members.insert("group".to_owned(), self.group.as_str().into());
-        let order = HostOrder { customer: self.customer, group: self.group, worth, pools: self.pools };
-        let (key, minted) = mint_host_key(&authority, &mut db, order, &site.caller())?;
+        let order = HostOrder { form: None, customer: self.customer, group: self.group, worth, pools: self.pools };
+        let (key, minted) = mint_host_key(&authority, &mut db, order, &site.by())?;
         if let Worth::Host(worth) = &minted.worth {
             members.extend(worth_members(worth));
         }

@@ -7,8 +7,8 @@ use keymuster_core::time::duration_words;
 use serde_json::{Map, Value};
 
 use super::{MintedKey, Site};
+use crate::acts::key_mint::{MakOrder, mint_mak};
 use crate::error::Error;
-use crate::mint::{MakOrder, mint_mak};
 use crate::output::Output;
 use crate::store::product_key::MakWorth;
 
@@ -41,8 +41,8 @@ impl Options {
         members.insert("kind".to_owned(), "mak".into());
         members.insert("customer".to_owned(), self.customer.as_str().into());
         members.insert("edition".to_owned(), self.edition.as_str().into());
-        let order = MakOrder { customer: self.customer, edition: self.edition, worth };
-        let (key, _) = mint_mak(&authority, &mut db, order, &site.caller())?;
+        let order = MakOrder { form: None, customer: self.customer, edition: self.edition, worth };
+        let (key, _) = mint_mak(&authority, &mut db, order, &site.by())?;
         Ok(MintedKey { key: &key, words, members }.output(self.quiet))
     }
 }

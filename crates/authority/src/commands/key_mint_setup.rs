@@ -5,8 +5,8 @@ use keymuster_core::id::Slug;
 use serde_json::json;
 
 use super::Site;
+use crate::acts::key_mint::edition_named;
 use crate::error::Error;
-use crate::mint::edition_named;
 use crate::output::Output;
 use crate::store;
 

@@ -4,9 +4,9 @@ use clap::Args;
 use keymuster_core::id::Label;
 
 use super::{Site, revoked};
+use crate::acts::revoke::Target;
 use crate::error::Error;
 use crate::output::Output;
-use crate::revoke::Act;
 use crate::{lookup, store};
 
 /// The options of `key revoke`.
@@ -25,6 +25,6 @@ impl Options {
         let (authority, mut db) = site.authority()?;
         let minted = lookup::key(&authority, &store::begin(&mut db)?, &self.key)?;
         let words = format!("The {} {} is revoked", minted.kind(), authority.key_of(&minted)?.last_five());
-        revoked(site, &Act::RevokeKey(minted.id, self.reason.to_string()), &words)
+        revoked(site, &Target::Key(minted.id), self.reason.as_str(), &words)
     }
 }

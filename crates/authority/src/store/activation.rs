@@ -3,14 +3,14 @@
 //! Only the newest request of a client is remembered, so that repeats, which are free, do not fill the disk.
 
 use keymuster_core::document::Signed;
-use keymuster_core::id::RequestId;
+use keymuster_core::id::{ClientId, RequestId};
 use keymuster_core::key::KeyId;
 use keymuster_core::signature::PublicKey;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
 use rusqlite::{Row, Transaction, params};
 
-use super::{Columns, document, first, integer, public_key, time, write};
+use super::{Columns, all, document, first, integer, public_key, time, write};
 
 /// What is remembered of a client that was activated with a MAK.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,12 +68,35 @@ pub fn answering(tx: &Transaction<'_>, request: RequestId) -> Result<Option<Acti
     first(tx, sql, [request.to_string()], read)
 }
 
-/// How many activations of a MAK are used.
-pub fn used(tx: &Transaction<'_>, key: KeyId) -> Result<u64, Failure> {
-    // PostgreSQL sums BIGINTs to NUMERIC, hence the cast.
-    let sql = "SELECT CAST(COALESCE(SUM(counted), 0) AS BIGINT) AS used FROM activation WHERE product_key = $1";
-    let used = first(tx, sql, [key.to_string()], |row| Columns::of("activation", "used", row).number("used"))?;
-    Ok(used.unwrap_or(0))
+/// An activation as it is listed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// The client's id.
+    pub client: ClientId,
+    /// The hexadecimal digits of the client's key: the place in the list.
+    pub client_key: String,
+    /// How often it was counted.
+    pub counted: u64,
+    /// When it was last counted.
+    pub first_at: Timestamp,
+    /// When its newest activation was signed.
+    pub issued_at: Timestamp,
+}
+
+/// The activations by a MAK, in the order of the clients' keys, after one of them; at most `limit`.
+pub fn of_key(tx: &Transaction<'_>, key: KeyId, after: &str, limit: u32) -> Result<Vec<Listed>, Failure> {
+    let sql = "SELECT client, client_key, counted, first_at, issued_at FROM activation \
+               WHERE product_key = $1 AND client_key > $2 ORDER BY client_key LIMIT $3";
+    all(tx, sql, params![key.to_string(), after, limit], |row| {
+        let columns = Columns::of("activation", "client_key", row);
+        Ok(Listed {
+            client: columns.text("client")?,
+            client_key: columns.text("client_key")?,
+            counted: columns.number("counted")?,
+            first_at: columns.time("first_at")?,
+            issued_at: columns.time("issued_at")?,
+        })
+    })
 }
 
 fn read(row: &Row<'_>) -> Result<Activated, Failure> {

@@ -2,9 +2,9 @@
 
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
-use super::{Columns, all, time, write};
+use super::{Columns, all, integer, time, write};
 use crate::caller::Caller;
 
 /// One act.
@@ -38,20 +38,30 @@ pub fn append(
     Ok(())
 }
 
+/// Entries before a number that contain a text in any case, the newest first, at most `limit`.
+pub fn before(tx: &Transaction<'_>, before: Option<u64>, text: &str, limit: u32) -> Result<Vec<Entry>, Failure> {
+    let sql = "SELECT sequence, at, actor, act, subject, detail FROM audit WHERE sequence < $1 AND ($2 = '' OR \
+               INSTR(LOWER(actor || ' ' || act || ' ' || subject || ' ' || detail), $2) > 0) \
+               ORDER BY sequence DESC LIMIT $3";
+    all(tx, sql, params![before.map_or(i64::MAX, integer), text.to_lowercase(), limit], read)
+}
+
 /// The newest entries, at most `limit`, in the order of the acts.
 pub fn newest(tx: &Transaction<'_>, limit: u32) -> Result<Vec<Entry>, Failure> {
     let sql = "SELECT sequence, at, actor, act, subject, detail FROM audit ORDER BY sequence DESC LIMIT $1";
-    let mut entries = all(tx, sql, [limit], |row| {
-        let columns = Columns::of("audit", "sequence", row);
-        Ok(Entry {
-            sequence: columns.number("sequence")?,
-            at: columns.time("at")?,
-            actor: columns.text("actor")?,
-            act: columns.text("act")?,
-            subject: columns.text("subject")?,
-            detail: columns.text("detail")?,
-        })
-    })?;
+    let mut entries = all(tx, sql, [limit], read)?;
     entries.reverse();
     Ok(entries)
+}
+
+fn read(row: &Row<'_>) -> Result<Entry, Failure> {
+    let columns = Columns::of("audit", "sequence", row);
+    Ok(Entry {
+        sequence: columns.number("sequence")?,
+        at: columns.time("at")?,
+        actor: columns.text("actor")?,
+        act: columns.text("act")?,
+        subject: columns.text("subject")?,
+        detail: columns.text("detail")?,
+    })
 }

@@ -24,6 +24,8 @@ pub struct Minted {
     pub minted_at: Timestamp,
     /// What it is worth.
     pub worth: Worth,
+    /// How many activations of a MAK are used; 0 for a host key.
+    pub activations_used: u64,
     /// When and why it was revoked.
     pub revoked: Option<Taken>,
 }
@@ -74,9 +76,12 @@ impl Minted {
 }
 
 /// Adds a key; false if its id is taken.
-pub fn insert(tx: &Transaction<'_>, key: &Minted) -> Result<bool, Failure> {
+///
+/// `order` is what the form was called that it was minted with, if it was a form.
+pub fn insert(tx: &Transaction<'_>, key: &Minted, order: Option<&str>) -> Result<bool, Failure> {
     let sql = "INSERT INTO product_key (id, kind, customer, number, serial, minted_at, activations_max, term_secs, \
-               hosts_max, clients_max, threshold) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+               hosts_max, clients_max, threshold, order_id) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
                ON CONFLICT (id) DO NOTHING";
     let (kind, activations_max, term_secs, host) = match &key.worth {
         Worth::Host(host) => ("host", host.activations_max, Some(host.term_secs), Some(host)),
@@ -95,6 +100,7 @@ pub fn insert(tx: &Transaction<'_>, key: &Minted) -> Result<bool, Failure> {
         host.map(|host| integer(host.hosts_max)),
         host.and_then(|host| host.clients_max).map(integer),
         host.and_then(|host| host.threshold).map(integer),
+        order,
     ];
     if write(tx, sql, values)? == 0 {
         return Ok(false);
@@ -105,18 +111,58 @@ pub fn insert(tx: &Transaction<'_>, key: &Minted) -> Result<bool, Failure> {
     Ok(true)
 }
 
+const COLUMNS: &str = "id, kind, customer, number, serial, minted_at, activations_max, term_secs, hosts_max, \
+                       clients_max, threshold, activations_used, revoked_at, revoke_reason";
+
 /// The key with this id.
 pub fn find(tx: &Transaction<'_>, id: KeyId) -> Result<Option<Minted>, Failure> {
-    let sql = "SELECT id, kind, customer, number, serial, minted_at, activations_max, term_secs, hosts_max, \
-               clients_max, threshold, revoked_at, revoke_reason FROM product_key WHERE id = $1";
-    first(tx, sql, [id.to_string()], |row| read(tx, row))
+    let sql = format!("SELECT {COLUMNS} FROM product_key WHERE id = $1");
+    first(tx, &sql, [id.to_string()], |row| read(tx, row))
+}
+
+/// The key that was minted with this form.
+pub fn of_order(tx: &Transaction<'_>, order: &str) -> Result<Option<Minted>, Failure> {
+    first(tx, &format!("SELECT {COLUMNS} FROM product_key WHERE order_id = $1"), [order], |row| read(tx, row))
 }
 
 /// All keys, by customer and age.
 pub fn list(tx: &Transaction<'_>) -> Result<Vec<Minted>, Failure> {
-    let sql = "SELECT id, kind, customer, number, serial, minted_at, activations_max, term_secs, hosts_max, \
-               clients_max, threshold, revoked_at, revoke_reason FROM product_key ORDER BY customer, minted_at, id";
-    all(tx, sql, [], |row| read(tx, row))
+    let sql = format!("SELECT {COLUMNS} FROM product_key ORDER BY customer, minted_at, id");
+    all(tx, &sql, [], |row| read(tx, row))
+}
+
+/// The keys of a customer, the newest first, at most `limit`.
+pub fn of_customer(tx: &Transaction<'_>, customer: &Slug, limit: u32) -> Result<Vec<Minted>, Failure> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM product_key WHERE customer = $1 ORDER BY minted_at DESC, id DESC LIMIT $2");
+    all(tx, &sql, params![customer.as_str(), limit], |row| read(tx, row))
+}
+
+/// Keys of all customers, the newest first, older than the one with this id; at most `limit`.
+pub fn newest(tx: &Transaction<'_>, before: Option<KeyId>, limit: u32) -> Result<Vec<Minted>, Failure> {
+    let place = before.map(|id| find(tx, id)).transpose()?.flatten();
+    let (at, id) = place.map_or((i64::MAX, String::new()), |key| (time(key.minted_at), key.id.to_string()));
+    let sql = format!(
+        "SELECT {COLUMNS} FROM product_key WHERE minted_at < $1 OR (minted_at = $1 AND id < $2) \
+         ORDER BY minted_at DESC, id DESC LIMIT $3"
+    );
+    all(tx, &sql, params![at, id, limit], |row| read(tx, row))
+}
+
+/// MAKs that are not revoked and of which at least four fifths are used, those with the least left first.
+pub fn running_low(tx: &Transaction<'_>, limit: u32) -> Result<Vec<Minted>, Failure> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM product_key WHERE kind = 'mak' AND revoked_at IS NULL \
+         AND activations_used * 5 >= activations_max * 4 ORDER BY activations_max - activations_used, id LIMIT $1"
+    );
+    all(tx, &sql, [limit], |row| read(tx, row))
+}
+
+/// Counts activations of a MAK that are used from here on.
+pub fn count(tx: &Transaction<'_>, id: KeyId, added: u64) -> Result<(), Failure> {
+    let sql = "UPDATE product_key SET activations_used = activations_used + $1 WHERE id = $2";
+    write(tx, sql, params![integer(added), id.to_string()])?;
+    Ok(())
 }
 
 /// Revokes a key that is not revoked; false if there is none such.
@@ -150,6 +196,7 @@ fn read(tx: &Transaction<'_>, row: &Row<'_>) -> Result<Minted, Failure> {
         serial: columns.number("serial")?,
         minted_at: columns.time("minted_at")?,
         worth,
+        activations_used: columns.number("activations_used")?,
         revoked: columns.taken("revoked_at", "revoke_reason")?,
     })
 }

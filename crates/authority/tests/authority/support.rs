@@ -149,7 +149,7 @@ pub struct Server {
 impl Server {
     fn start(site: &Site) -> Server {
         let log = site.path("log");
-        let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = site.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         command.env("KEYMUSTER_LOG", "trace").stdout(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();

@@ -17,7 +17,7 @@ use crate::support::{Machine, Site, activation, entitlement};
 fn in_days(site: &Site, days: u64) -> (Authority, Connection, Caller) {
     let now = Env::system().now().plus(days * DAY);
     let (authority, db) = Authority::load(&DataDir::new(site.path("data")), Env::fixed(now, days)).unwrap();
-    (authority, db, Caller { actor: Actor::of_process(), now })
+    (authority, db, Caller { actor: Actor::Person("tester".to_owned()), now })
 }
 
 fn certified(site: &Site, days: u64, n: u8, key: &str) -> Result<Bundle, Error> {

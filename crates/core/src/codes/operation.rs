@@ -329,4 +329,21 @@ codes! {
         check: "look at the list that the act adds to: what it made is there",
         remedy: "where the secret is lost, revoke what was made and make another with a new key",
     }
+
+    SECOND_PERSON_NEEDED: 461 "second-person-needed" Refusal 403 {
+        sentence: "this takes back so much that a second person has to agree, and this is not one",
+        cause: "whoever proposed it tries to confirm it, by a token or at the command line of the machine as well",
+        cause: "the account that tries was made after the act was proposed",
+        check: "look at the proposal: it names who made it, and when",
+        check: "compare with your own account; capital letters make no other person",
+        remedy: "let another administrator, whose account is older than the proposal, confirm it",
+    }
+
+    PROPOSAL_ENDED: 462 "proposal-ended" Refusal 409 {
+        sentence: "the proposal is no longer open",
+        cause: "somebody else has confirmed or withdrawn it meanwhile",
+        cause: "nobody has decided within 7 days",
+        check: "look at the proposal: it shows how it ended, when and by whom",
+        remedy: "where the act is still wanted, ask for it again",
+    }
 }

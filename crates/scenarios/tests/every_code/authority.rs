@@ -95,6 +95,13 @@ impl Publishing {
         self.posted("/v1/activate", &machine.sign(body))
     }
 
+    /// Asks for the customer to be stopped, which waits for a second person; the number of the proposal.
+    fn propose_to_stop(&self) -> String {
+        let said = self.aurora.run(&["customer", "stop", "muster-works", "--reason", "unpaid"]).unwrap().join("\n");
+        let (_, number) = said.split_once(" as proposal ").unwrap_or_else(|| panic!("{said}"));
+        number.chars().take_while(char::is_ascii_digit).collect()
+    }
+
     /// A key that looks like the authority's own.
     fn made_up(&self, serial: u32) -> String {
         let (number, mark) = (100, publisher_mark(&"aurora".parse().unwrap()));
@@ -171,6 +178,17 @@ pub const ROWS: &[Row<Publishing>] = &[
         authority.run(&["customer", "resume", "muster-works"]);
         said
     }),
+    // From here on whatever is taken back needs two persons.
+    (&codes::SECOND_PERSON_NEEDED, |authority| {
+        authority.run(&["limits", "--hosts", "0"]);
+        let number = authority.propose_to_stop();
+        server_says("keymuster-authority", &authority.data(""), &["proposal", "confirm", &number], "")
+    }),
+    (&codes::PROPOSAL_ENDED, |authority| {
+        let number = authority.propose_to_stop();
+        authority.run(&["proposal", "withdraw", &number]);
+        server_says("keymuster-authority", &authority.data(""), &["proposal", "confirm", &number], "")
+    }),
     (&codes::HOST_BUSY, |authority| {
         let key = authority.host_key(&[]);
         let other = rusqlite::Connection::open(authority.data("authority.db")).unwrap();
@@ -188,7 +206,11 @@ pub const ROWS: &[Row<Publishing>] = &[
         let init = ["init", "--publisher", "aurora", "--name", "Aurora Systems", "--passphrase-file"];
         assert!(program().args(init).arg(passphrase).output().unwrap().status.success());
         let log = File::create(root.join("new.log")).unwrap();
-        let mut serving = Running::start(program().args(["serve", "--listen", "127.0.0.1:0"]), log.into()).unwrap();
+        let mut serving = Running::start(
+            program().args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]),
+            log.into(),
+        )
+        .unwrap();
         let address = serving.line_after("listening on http://").unwrap().parse().unwrap();
         let mut connection = Connection::open(address).unwrap();
         connection.send(b"GET /v1/pack HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();

@@ -8,6 +8,8 @@ use keymuster_core::entitlement::{Pool, SEAT_SECS_MAX};
 use keymuster_core::id::Slug;
 use keymuster_core::key::{KeyKind, ProductKey};
 use keymuster_core::lease::LeaseKind;
+use keymuster_service::console::By;
+use keymuster_service::console::permission::Keys;
 use keymuster_service::nearest::unknown;
 use rusqlite::{Connection, Transaction};
 
@@ -23,6 +25,8 @@ const DRAWS_MAX: u32 = 1000;
 /// A host key that a customer bought.
 #[derive(Clone, Debug)]
 pub struct HostOrder {
+    /// The form that it was ordered with, if it was a form: sent twice, it mints one key.
+    pub form: Option<String>,
     /// The customer.
     pub customer: Slug,
     /// The group.
@@ -49,6 +53,8 @@ pub struct PoolOrder {
 /// A MAK that a customer bought.
 #[derive(Clone, Debug)]
 pub struct MakOrder {
+    /// The form that it was ordered with, if it was a form: sent twice, it mints one key.
+    pub form: Option<String>,
     /// The customer.
     pub customer: Slug,
     /// The edition.
@@ -62,7 +68,7 @@ pub fn mint_host_key(
     authority: &Authority,
     db: &mut Connection,
     order: HostOrder,
-    caller: &Caller,
+    by: &By<Keys>,
 ) -> Result<(ProductKey, Minted), Error> {
     let tx = store::begin(db)?;
     let catalogue = authority.catalogue(&tx)?;
@@ -77,7 +83,8 @@ pub fn mint_host_key(
     }
     let pools = order.pools.iter().map(|pool| pool_of(pool, &catalogue)).collect::<Result<_, _>>()?;
     let worth = Worth::Host(HostWorth { pools, ..order.worth });
-    let minted = mint(authority, &tx, Order { customer: order.customer, number: group.number, worth }, caller)?;
+    let minted =
+        mint(authority, &tx, Order { form: order.form, customer: order.customer, number: group.number, worth }, by)?;
     tx.commit()?;
     Ok(minted)
 }
@@ -87,13 +94,13 @@ pub fn mint_mak(
     authority: &Authority,
     db: &mut Connection,
     order: MakOrder,
-    caller: &Caller,
+    by: &By<Keys>,
 ) -> Result<(ProductKey, Minted), Error> {
     let tx = store::begin(db)?;
     let catalogue = authority.catalogue(&tx)?;
     let number = edition_named(&catalogue, &order.edition)?.number;
-    let order = Order { customer: order.customer, number, worth: Worth::Mak(order.worth) };
-    let minted = mint(authority, &tx, order, caller)?;
+    let order = Order { form: order.form, customer: order.customer, number, worth: Worth::Mak(order.worth) };
+    let minted = mint(authority, &tx, order, by)?;
     tx.commit()?;
     Ok(minted)
 }
@@ -125,6 +132,7 @@ fn pool_of(order: &PoolOrder, catalogue: &Catalogue) -> Result<Pool, Error> {
 
 /// An order whose names have been looked up.
 struct Order {
+    form: Option<String>,
     customer: Slug,
     number: u16,
     worth: Worth,
@@ -134,9 +142,15 @@ fn mint(
     authority: &Authority,
     tx: &Transaction<'_>,
     order: Order,
-    caller: &Caller,
+    by: &By<Keys>,
 ) -> Result<(ProductKey, Minted), Error> {
-    let Order { customer, number, worth } = order;
+    let Order { form, customer, number, worth } = order;
+    if let Some(earlier) = form.as_deref().map(|form| store::product_key::of_order(tx, form)).transpose()?.flatten() {
+        let last_five = authority.key_of(&earlier)?.last_five();
+        let detail =
+            format!("this form has minted the key …{last_five} already, which was shown then; take a new form");
+        return Err(Error::Rule(detail));
+    }
     let found = store::customer::find(tx, &customer)?.ok_or_else(|| no_customer(tx, &customer))?;
     if found.stopped.is_some() {
         return Err(Error::Rule(format!("customer {customer} is stopped")));
@@ -146,12 +160,12 @@ fn mint(
         let [a, b, c] = authority.env.random();
         let serial = u32::from_be_bytes([0, a, b, c]);
         let Some(key) = authority.tags.key(&authority.publisher.slug, kind, number, serial) else { continue };
-        let (id, minted_at) = (key.id(), caller.now);
+        let (id, minted_at) = (key.id(), by.at());
         let (customer, worth) = (customer.clone(), worth.clone());
-        let minted = Minted { id, customer, number, serial, minted_at, worth, revoked: None };
-        if store::product_key::insert(tx, &minted)? {
+        let minted = Minted { id, customer, number, serial, minted_at, worth, activations_used: 0, revoked: None };
+        if store::product_key::insert(tx, &minted, form.as_deref())? {
             let detail = format!("{kind} for customer {}", minted.customer);
-            audit::append(tx, caller, "mint key", &id.to_string(), &detail)?;
+            audit::append(tx, &Caller::from(by), "mint key", &id.to_string(), &detail)?;
             return Ok((key, minted));
         }
     }

@@ -1,0 +1,11 @@
+//! What administrators do: one function per act, the same for commands, pages and the administration interface.
+//!
+//! An act takes a [`By`](keymuster_service::console::By) with the permission it needs, and writes its entry in the audit in
+//! the transaction that does it.
+
+pub mod customer_add;
+pub mod key_mint;
+pub mod limits;
+pub mod proposal;
+pub mod respond;
+pub mod revoke;

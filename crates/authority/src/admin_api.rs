@@ -1,0 +1,37 @@
+//! The administration interface, `/api/v1`: what the console can do, as JSON. One file per noun.
+
+pub mod audit;
+
+use axum::Router;
+use axum::routing::get;
+use keymuster_service::console::api::Json;
+use keymuster_service::console::description;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Description;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::administration::{ADMINISTRATION_PORT, Administration};
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Keymuster authority",
+    description = "What administrators of an authority can do, for programs."
+))]
+struct Interface;
+
+/// All routes, and what they say of themselves.
+pub fn routes() -> (Router<Administration>, Description) {
+    let (router, description) = described().split_for_parts();
+    let whole = description::complete(&description, ADMINISTRATION_PORT);
+    (router.route(description::PATH, get(async move || Json(whole))), description)
+}
+
+/// The whole description, as it is served.
+pub fn description() -> serde_json::Value {
+    description::complete(described().get_openapi(), ADMINISTRATION_PORT)
+}
+
+fn described() -> OpenApiRouter<Administration> {
+    OpenApiRouter::with_openapi(Interface::openapi()).routes(routes!(audit::list))
+}
