@@ -1,5 +1,6 @@
 //! The command line: one subcommand per file, each a struct of its options and a `run`.
 
+mod accounts;
 mod activate;
 mod audit;
 mod catalogue_check;
@@ -105,6 +106,8 @@ enum Command {
     Activate(activate::Options),
     /// Answer the requests of many clients, with the MAK for them, that came from a host as a file
     Exchange(exchange::Options),
+    #[command(flatten)]
+    Accounts(accounts::Options),
     /// Show who did what and when
     Audit(audit::Options),
     /// Answer requests over HTTP until SIGTERM or SIGINT
@@ -244,6 +247,7 @@ impl Command {
             Command::Certify(options) => options.run(site),
             Command::Activate(options) => options.run(site),
             Command::Exchange(options) => options.run(site),
+            Command::Accounts(options) => options.run(site),
             Command::Audit(options) => options.run(site),
             Command::Serve(options) => options.run(site),
             Command::Storybook(options) => options.run(site),

@@ -5,18 +5,27 @@ pub mod responses;
 
 use keymuster_service::console::permission::Permission;
 use keymuster_service::console::routes::Routes;
-use keymuster_service::console::{Nav, Product, assets};
+use keymuster_service::console::{self, Nav, Product, codes};
 
 use crate::administration::Administration;
 
 /// The authority's console.
-pub static PRODUCT: Product = Product { name: "Keymuster authority", cookie: "keymuster-authority", nav: &NAV };
+pub static PRODUCT: Product = Product {
+    name: "Keymuster authority",
+    program: "keymuster-authority",
+    cookie: "keymuster-authority",
+    nav: &NAV,
+    record: crate::store::audit::record_of_console,
+};
 
-static NAV: [Nav; 1] = [Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look }];
+static NAV: [Nav; 2] = [
+    Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
+    Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },
+];
 
 /// All pages.
 pub fn routes() -> Routes<Administration> {
-    assets::routes().get("/audit", audit::show)
+    console::pages().and(codes::page::routes()).get("/audit", audit::show)
 }
 
 /// A page with sample values, for the storybook: `audit-typical`, and its HTML.
@@ -24,5 +33,6 @@ pub type Sample = (&'static str, String);
 
 /// Every page in every state.
 pub fn samples() -> Result<Vec<Sample>, askama::Error> {
-    Ok([audit::samples()?].into_iter().flatten().collect())
+    let all = [codes::page::samples(&PRODUCT)?, audit::samples()?];
+    Ok(all.into_iter().flatten().collect())
 }

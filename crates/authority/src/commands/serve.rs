@@ -68,9 +68,11 @@ impl Options {
         let administration = edge::bind(self.admin_listen, "--admin-listen").await?;
         let addr = listener.local_addr().unwrap_or(self.listen);
         let admin_addr = administration.local_addr().unwrap_or(self.admin_listen);
-        let (for_administrators, _) =
-            administration::routes(Administration::new(Arc::clone(&app), dir, self.admin_name.clone()));
-        announce(addr, admin_addr).map_err(|error| Error::Environment(format!("cannot print the address: {error}")))?;
+        let administrators = Administration::new(Arc::clone(&app), dir, self.admin_name.clone());
+        let claim = administrators.console.start().await?;
+        let (for_administrators, _) = administration::routes(administrators);
+        announce(addr, admin_addr, claim)
+            .map_err(|error| Error::Environment(format!("cannot print the address: {error}")))?;
         notify::ready(&format!("listening on {addr}, administration on {admin_addr}"));
         tracing::info!(%addr, administration = %admin_addr, "serving");
         tokio::join!(
@@ -104,10 +106,15 @@ async fn expire_proposals(app: Arc<App>, stop: Stop) {
     }
 }
 
-/// Scripts that start a server on port 0 read the addresses here.
-fn announce(addr: SocketAddr, administration: SocketAddr) -> io::Result<()> {
+/// Scripts that start a server on port 0 read the addresses here, and the first administrator how to get in.
+fn announce(addr: SocketAddr, administration: SocketAddr, claim: Option<String>) -> io::Result<()> {
+    let mut text = format!("listening on http://{addr}\nadministration on http://{administration}\n");
+    if let Some(token) = claim {
+        text += &format!("console http://{administration}/claim\none-time token {token}\n");
+    }
+    // All at once: who reads the first line alone may be gone for the second.
     let mut out = io::stdout().lock();
-    out.write_all(format!("listening on http://{addr}\nadministration on http://{administration}\n").as_bytes())?;
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 

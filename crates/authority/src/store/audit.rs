@@ -1,6 +1,7 @@
 //! The audit: who did what, written in the transaction of the act itself. It never holds a whole secret key.
 
 use keymuster_core::time::Timestamp;
+use keymuster_service::console;
 use keymuster_service::database::Failure;
 use rusqlite::{Row, Transaction, params};
 
@@ -32,9 +33,16 @@ pub fn append(
     subject: &str,
     detail: &str,
 ) -> Result<(), Failure> {
+    let actor = caller.actor.to_string();
+    record_of_console(tx, &console::audit::Entry { actor: &actor, act, subject, detail, at: caller.now })
+}
+
+/// Adds an entry about accounts and tokens.
+pub fn record_of_console(tx: &Transaction<'_>, entry: &console::audit::Entry<'_>) -> Result<(), Failure> {
+    let console::audit::Entry { actor, act, subject, detail, at } = *entry;
     let sql = "INSERT INTO audit (sequence, at, actor, act, subject, detail) \
                SELECT COALESCE(MAX(sequence), 0) + 1, $1, $2, $3, $4, $5 FROM audit";
-    write(tx, sql, params![time(caller.now), caller.actor.to_string(), act, subject, detail])?;
+    write(tx, sql, params![time(at), actor, act, subject, detail])?;
     Ok(())
 }
 
