@@ -2,14 +2,10 @@
 
 use axum::response::Response;
 
-use super::page::{self, Page};
-use super::permission::Look;
-use super::session;
+use super::page;
 use super::visitor::Visitor;
 
 /// `POST /sign-out`.
-pub async fn leave(page: Page<Look>, visitor: Visitor) -> page::Result<Response> {
-    let digest = page.session().digest.clone();
-    page.console().pool().write(move |tx| session::end(tx, &digest)).await?;
-    Ok(visitor.leave("/sign-in"))
+pub async fn leave(visitor: Visitor) -> page::Result<Response> {
+    Ok(visitor.leave("/sign-in").await?)
 }

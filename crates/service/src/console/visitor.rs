@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use keymuster_core::time::Timestamp;
 use rusqlite::Transaction;
 
@@ -115,15 +115,16 @@ impl Visitor {
         response
     }
 
-    /// Leads to a page of this server, and takes the cookie away.
-    pub fn leave(&self, to: &str) -> Response {
-        let mut response = see_other(to).into_response();
-        let mut value = self.cookie("").to_str().unwrap_or_default().to_owned();
-        value.push_str("; Max-Age=0");
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(header::SET_COOKIE, value);
+    /// Ends the session that the browser holds, if it holds one, and takes its cookie away.
+    pub async fn leave(&self, to: &str) -> Result<Response, Problem> {
+        if let Some(held) = self.held.clone() {
+            self.console.pool().write(move |tx| session::end(tx, &held)).await?;
         }
-        response
+        let mut response = see_other(to);
+        let value = self.cookie("").to_str().map(|cookie| format!("{cookie}; Max-Age=0")).unwrap_or_default();
+        let value = HeaderValue::from_str(&value).expect("a cookie with an end is visible ASCII as well");
+        response.headers_mut().insert(header::SET_COOKIE, value);
+        Ok(response)
     }
 
     /// Without TLS a cookie cannot be `Secure`; this listener has none, and a proxy before it says when it has.

@@ -1,0 +1,58 @@
+//! The table of the host's console. Add a line for each route that you add.
+
+use keymuster_host::administration::{self, Administration};
+use keymuster_host::engine::Engine;
+use keymuster_host::pages::PRODUCT;
+use keymuster_host::site::Home;
+use keymuster_host::store;
+use keymuster_scenarios::console::Console;
+use keymuster_service::console::permission::Permission::Look;
+use keymuster_service::edge::{self, Limits};
+use keymuster_service::{Env, Stop};
+
+use super::people::People;
+use super::{Admits, Line, Served};
+use Admits::{Anyone, People as Persons, Programs, Supervisors};
+
+pub const TABLE: &[Line] = &[
+    ("GET", "/livez", Supervisors),
+    ("GET", "/readyz", Supervisors),
+    ("GET", "/api/v1/openapi.json", Anyone),
+    ("GET", "/assets/console.css", Anyone),
+    ("GET", "/assets/console.js", Anyone),
+    ("GET", "/assets/icon.svg", Anyone),
+    ("GET", "/claim", Anyone),
+    ("POST", "/claim", Anyone),
+    ("GET", "/sign-in", Anyone),
+    ("POST", "/sign-in", Anyone),
+    ("POST", "/sign-out", Anyone),
+    ("GET", "/audit", Persons(Look)),
+    ("GET", "/codes", Persons(Look)),
+    ("GET", "/codes/{code}", Persons(Look)),
+    ("GET", "/api/v1/audit", Programs(Look)),
+    ("GET", "/api/v1/codes", Programs(Look)),
+    ("GET", "/api/v1/codes/{code}", Programs(Look)),
+];
+
+/// Serves a host's console for as long as `work` takes.
+pub fn serve(work: impl FnOnce(&Served)) {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path();
+    let env = Env::system();
+    let home = Home::open(data_dir, &env).unwrap();
+    let host = home.site.host;
+    let (engine, running) = Engine::start(home, data_dir, env.clone()).unwrap();
+    let administration = Administration::new(engine, data_dir, host, Vec::new(), env.clone());
+    let (router, routes) = administration::routes(administration);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let listener = runtime.block_on(edge::bind(([127, 0, 0, 1], 0).into(), "--admin-listen")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = Stop::new();
+    let serving = runtime.spawn(edge::serve(listener, router, Limits::default(), stop.clone()));
+    let people = People::new(&data_dir.join(store::FILE_NAME), env, PRODUCT.cookie);
+    work(&Served { console: Console::new("keymuster-host", address, data_dir), routes, people });
+    stop.now();
+    runtime.block_on(serving).unwrap();
+    drop(runtime);
+    running.join().unwrap();
+}
