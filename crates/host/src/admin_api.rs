@@ -1,6 +1,7 @@
 //! The administration interface, `/api/v1`: what the console can do, as JSON. One file per noun.
 
 pub mod audit;
+pub mod settings;
 
 use axum::Router;
 use axum::routing::get;
@@ -33,5 +34,8 @@ fn described() -> OpenApiRouter<Administration> {
     OpenApiRouter::with_openapi(Interface::openapi())
         .routes(routes!(codes::api::list))
         .routes(routes!(codes::api::show))
+        .routes(routes!(settings::list))
+        .routes(routes!(settings::show, settings::put, settings::delete))
+        .routes(routes!(settings::preview))
         .routes(routes!(audit::list))
 }

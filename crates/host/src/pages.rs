@@ -1,6 +1,8 @@
 //! The console: one file per page, with what its template may use, its handlers, and samples of all its states.
 
 pub mod audit;
+pub mod setting;
+pub mod settings;
 
 use keymuster_service::console::permission::Permission;
 use keymuster_service::console::routes::Routes;
@@ -18,14 +20,20 @@ pub static PRODUCT: Product = Product {
 };
 
 /// In this order: Overview, Clients, Seats, Clones, Keys, Products, Exchange, DNS, Settings, Codes, Audit, Accounts.
-static NAV: [Nav; 2] = [
+static NAV: [Nav; 3] = [
+    Nav { label: "Settings", href: "/settings", icon: "settings", needs: Permission::Look },
     Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
     Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },
 ];
 
 /// All pages.
 pub fn routes() -> Routes<Administration> {
-    console::pages().and(codes::page::routes()).get("/audit", audit::show)
+    console::pages()
+        .and(codes::page::routes())
+        .get("/settings", settings::show)
+        .get("/settings/{name}", setting::show)
+        .post("/settings/{name}", setting::change)
+        .get("/audit", audit::show)
 }
 
 /// A page with sample values, for the storybook: `audit-typical`, and its HTML.
@@ -33,6 +41,6 @@ pub type Sample = (&'static str, String);
 
 /// Every page in every state.
 pub fn samples() -> Result<Vec<Sample>, askama::Error> {
-    let all = [codes::page::samples(&PRODUCT)?, audit::samples()?];
+    let all = [settings::samples()?, setting::samples()?, codes::page::samples(&PRODUCT)?, audit::samples()?];
     Ok(all.into_iter().flatten().collect())
 }

@@ -5,15 +5,15 @@ use std::path::Path;
 use anyhow::Context as _;
 use keymuster_core::id::Slug;
 use keymuster_service::Env;
-use rusqlite::TransactionBehavior;
-use serde_json::{Value as Json, json};
+use keymuster_service::console::By;
 
 use super::status::open_read_only;
 use super::{choose_publisher, print};
+use crate::acts::settings::{self as acts, Asked};
 use crate::serving::{self, Serving};
-use crate::settings::{self, Change, Changed, Scope, Value};
+use crate::settings::{self, Changed, Scope, Value};
 use crate::site::Home;
-use crate::store::audit;
+use crate::views::settings::Change;
 
 /// Options of `set`.
 #[derive(Debug, clap::Args)]
@@ -75,14 +75,15 @@ fn change(data_dir: &Path, name: &str, value: Option<&str>, common: &Common) -> 
         }
     };
     let serving = serving::read(data_dir).context("cannot tell whether the host is serving")?;
-    let change = Change { name, publisher, value, by: &audit::operating_user(), at: env.now() };
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let changed = settings::apply(&tx, &change, serving.as_ref())?;
-    if !common.dry_run {
-        tx.commit()?;
-    }
+    let asked = Asked { name: name.to_owned(), publisher, value: value.map(str::to_owned) };
+    let by = By::local_user(env.now());
+    let changed = match common.dry_run {
+        true => acts::preview(&mut home, by.at(), &asked, serving.as_ref())?,
+        false => acts::change(&mut home, &by, &asked, serving.as_ref())?,
+    };
     if common.json {
-        return print(&(serde_json::to_string_pretty(&as_json(&changed, common.dry_run))? + "\n"));
+        let change = if common.dry_run { Change::previewed(&changed) } else { Change::made(&changed) };
+        return print(&(serde_json::to_string_pretty(&change)? + "\n"));
     }
     print(&as_text(&changed, common.dry_run, serving.as_ref()))
 }
@@ -111,17 +112,4 @@ fn as_text(changed: &Changed, is_dry_run: bool, serving: Option<&Serving>) -> St
         (false, None) => "no host is serving this data directory; it counts from the next start on\n",
     };
     text
-}
-
-fn as_json(changed: &Changed, is_dry_run: bool) -> Json {
-    let value = |value: &Option<Value>| value.as_ref().map(Value::json);
-    json!({
-        "name": changed.name,
-        "publisher": changed.publisher.as_ref().map(Slug::as_str),
-        "before": value(&changed.before),
-        "after": value(&changed.after),
-        "text": changed.after.as_ref().map(Value::to_string),
-        "changed": changed.is_change && !is_dry_run,
-        "effects": changed.effects,
-    })
 }
