@@ -31,10 +31,13 @@ pub mod token_claim;
 
 // What is answered.
 pub mod assets;
+pub mod chart;
 pub mod codes;
 pub mod description;
 pub mod frame;
+pub mod markup;
 pub mod routes;
+pub mod tree;
 
 use std::sync::Arc;
 
