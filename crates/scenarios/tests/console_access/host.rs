@@ -6,7 +6,7 @@ use keymuster_host::pages::PRODUCT;
 use keymuster_host::site::Home;
 use keymuster_host::store;
 use keymuster_scenarios::console::Console;
-use keymuster_service::console::permission::Permission::Look;
+use keymuster_service::console::permission::Permission::{Look, Settings};
 use keymuster_service::edge::{self, Limits};
 use keymuster_service::{Env, Stop};
 
@@ -27,9 +27,17 @@ pub const TABLE: &[Line] = &[
     ("POST", "/sign-in", Anyone),
     ("POST", "/sign-out", Anyone),
     ("GET", "/audit", Persons(Look)),
+    ("GET", "/settings", Persons(Look)),
+    ("GET", "/settings/{name}", Persons(Look)),
+    ("POST", "/settings/{name}", Persons(Settings)),
     ("GET", "/codes", Persons(Look)),
     ("GET", "/codes/{code}", Persons(Look)),
     ("GET", "/api/v1/audit", Programs(Look)),
+    ("GET", "/api/v1/settings", Programs(Look)),
+    ("GET", "/api/v1/settings/{name}", Programs(Look)),
+    ("PUT", "/api/v1/settings/{name}", Programs(Settings)),
+    ("DELETE", "/api/v1/settings/{name}", Programs(Settings)),
+    ("POST", "/api/v1/settings/{name}/preview", Programs(Look)),
     ("GET", "/api/v1/codes", Programs(Look)),
     ("GET", "/api/v1/codes/{code}", Programs(Look)),
 ];
