@@ -5,6 +5,7 @@ mod add;
 mod check;
 mod expires;
 mod explain;
+mod host;
 mod inspect;
 mod install_key;
 mod rearm;
@@ -74,6 +75,8 @@ enum Command {
     Inspect(inspect::Options),
     /// The verbs of slmgr for the same things here, such as `-dlv` or `/skms HOST`; without one, they are listed.
     Slmgr(slmgr::Options),
+    /// Administer a host of this machine or at the end of a tunnel, with a token, as its console does.
+    Host(host::Options),
     /// Explain a code: what it means, why it happens, what to do.
     Explain(explain::Options),
 }
@@ -81,8 +84,8 @@ enum Command {
 /// Runs the command that was asked for.
 pub fn run(arguments: Arguments) -> Result<Answer, Failure> {
     let machine = &arguments.machine;
-    // These two are about no product of this machine.
-    let is_of_machine = !matches!(arguments.command, Command::Inspect(_) | Command::Explain(_));
+    // These are about no product of this machine.
+    let is_of_machine = !matches!(arguments.command, Command::Inspect(_) | Command::Explain(_) | Command::Host(_));
     let result = run_command(machine, arguments.command);
     if is_of_machine { result.map_err(|failure| failure.with_help(|| machine.help_url())) } else { result }
 }
@@ -105,6 +108,7 @@ fn run_command(machine: &Machine, command: Command) -> Result<Answer, Failure> {
         Command::Add(options) => add::run(machine, &options),
         Command::Inspect(options) => inspect::run(machine, &options),
         Command::Slmgr(options) => slmgr::run(machine, &options),
+        Command::Host(options) => host::run(machine, &options),
         Command::Explain(options) => explain::run(&options),
     }
 }

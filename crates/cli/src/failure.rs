@@ -35,6 +35,16 @@ impl Failure {
         Failure { code: Some(code), ..Failure::new(message.into(), exit::INVALID) }
     }
 
+    /// The outside world failed.
+    pub fn environment(message: impl Into<String>, advice: impl Into<String>) -> Failure {
+        Failure { advice: Some(advice.into()), ..Failure::new(message.into(), exit::ENVIRONMENT) }
+    }
+
+    /// What a host said instead of an answer, with its code if this version knows it.
+    pub fn told(message: String, code: Option<&'static Code>, exit: u8) -> Failure {
+        Failure { code, ..Failure::new(message, exit) }
+    }
+
     /// A file that cannot be read or written.
     pub fn file(path: &Path, why: &std::io::Error) -> Failure {
         Failure::new(format!("cannot use {}: {why}", path.display()), exit::ENVIRONMENT)

@@ -130,6 +130,11 @@ impl Machine {
         if pages.len() == 1 { pages.pop() } else { None }
     }
 
+    /// The publisher that is named, if one is.
+    pub fn named_publisher(&self) -> Option<&str> {
+        self.publisher.as_deref()
+    }
+
     /// Whether an edition is named, and not only meant because there is no other.
     pub fn names_edition(&self) -> bool {
         self.edition.is_some()

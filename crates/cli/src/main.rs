@@ -11,6 +11,7 @@ mod host_program;
 mod inspect;
 mod machine;
 mod machines;
+mod remote;
 mod shown;
 
 use std::process::ExitCode;

@@ -59,6 +59,8 @@ fn check(role: Role) {
     command.current_dir(directory).env("TOKEN", &admitted.token);
     command.args(["run", "--checks", "all", "--mode", "all", "--continue-on-failure", "--max-response-time", "5"]);
     command.args(["--max-examples", &examples, "--seed", &seed, "--no-color"]);
+    // What has the right form may still be refused by the rules: a value out of range, a key of somebody else.
+    command.args(["--exclude-checks", "positive_data_acceptance"]);
     // The description names the port that a host has by default.
     let url = format!("http://{}", host.administration);
     let output = command.args(["--origin", &url]).arg(format!("{url}/api/v1/openapi.json")).output().unwrap();

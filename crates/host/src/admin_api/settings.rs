@@ -133,7 +133,7 @@ async fn change(app: &Administration, api: &Api<Permitted>, asked: Asked) -> Res
 fn asked(name: String, whose: Whose, value: Option<String>) -> Result<Asked, Problem> {
     settings::find(&name).map_err(|usage| Problem::new(&codes::RECORD_UNKNOWN, usage.to_string()))?;
     let read = |text: String| {
-        text.parse::<Slug>().map_err(|_| Problem::new(&codes::INPUT_INVALID, format!("{text:?} names no publisher")))
+        text.parse::<Slug>().map_err(|_| Problem::new(&codes::RECORD_UNKNOWN, format!("{text:?} names no publisher")))
     };
     Ok(Asked { name, publisher: whose.publisher.map(read).transpose()?, value })
 }

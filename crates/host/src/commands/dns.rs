@@ -11,17 +11,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use keymuster_service::exit::{Coded, Usage};
-use keymuster_service::{Env, database};
+use keymuster_service::Env;
+use keymuster_service::exit::Usage;
 use serde::Serialize;
 
 use super::print;
 use crate::dns::{
-    self, Comparison, DnsName, Form, PRIORITY, Plan, Publication, Published, SrvRecord, TsigKey, WEIGHT, Zone, compare,
-    look, look_at, paste, primary, publish, system_servers, withdraw,
+    DnsName, Form, Plan, Publication, Published, TsigKey, Zone, paste, publish, system_servers, withdraw,
 };
-use crate::settings::HostSettings;
-use crate::store;
+use crate::views::dns::{Asked, Configured, Report, ZoneReport, configured, report};
 
 const DNS_PORT: u16 = 53;
 
@@ -76,76 +74,21 @@ fn server_address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "expected an address, such as 192.0.2.53 or [2001:db8::53]:53".into())
 }
 
-/// What this host is set to be in DNS.
-#[derive(Debug)]
-struct Configured {
-    zones: Vec<Zone>,
-    target: Option<DnsName>,
-    port: u16,
-    /// For zones that do not say their own.
-    priority: u16,
-    weight: u16,
-    server: Option<SocketAddr>,
-    key_file: Option<PathBuf>,
-}
-
-/// What is set for the host in this directory, or for one that does not exist yet. Its own domain is looked at where no
-/// zone is set.
-fn configured(data_dir: &Path) -> anyhow::Result<Configured> {
-    let database = data_dir.join(store::FILE_NAME);
-    let settings = match database.exists() {
-        true => HostSettings::load(&database::open_read_only(&database)?.transaction()?)?,
-        false => HostSettings::default(),
-    };
-    let port = dns::port(data_dir, &settings);
-    let settings = settings.dns;
-    let target: Option<DnsName> = settings.target().and_then(|target| target.parse().ok());
-    let (priority, weight) = (settings.priority.unwrap_or(PRIORITY), settings.weight.unwrap_or(WEIGHT));
-    let mut zones = dns::zones(&settings)?;
-    if zones.is_empty() {
-        let domain = target.as_ref().and_then(|name| name.as_str().split_once('.')?.1.parse().ok());
-        zones.extend(domain.map(|name| Zone { name, priority, weight }));
-    }
-    Ok(Configured { zones, target, port, priority, weight, server: settings.server, key_file: settings.key_file })
-}
-
 /// Everything that `dns` tells.
 #[derive(Debug, Serialize)]
-struct Report {
+struct Advised {
     target: DnsName,
     port: u16,
     /// Whom clients ask.
     resolvers: Vec<SocketAddr>,
-    zones: Vec<ZoneReport>,
+    zones: Vec<AdvisedZone>,
 }
 
 #[derive(Debug, Serialize)]
-struct ZoneReport {
-    zone: DnsName,
-    name: DnsName,
-    expected: SrvRecord,
-    /// What the server has that takes changes, where one is named or a key is there to change anything.
-    published: Option<AtServer>,
-    /// What clients would see.
-    seen: View,
-    next: Vec<String>,
-}
-
-/// The records at the server that takes changes.
-#[derive(Debug, Serialize)]
-struct AtServer {
-    /// Which one it is; nothing where that could not be found out.
-    server: Option<SocketAddr>,
+struct AdvisedZone {
     #[serde(flatten)]
-    view: View,
-}
-
-/// The records as somebody has them, or why they are not known.
-#[derive(PartialEq, Eq, Debug, Serialize)]
-#[serde(untagged)]
-enum View {
-    Shown(Comparison),
-    Failed { code: &'static str, error: String },
+    zone: ZoneReport,
+    next: Vec<String>,
 }
 
 /// Runs the command.
@@ -173,8 +116,9 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         return show(&changed, options, |changed: &Published| people::changes(changed));
     }
     let resolvers = if options.resolvers.is_empty() { system_servers() } else { options.resolvers.clone() };
+    let may_change = key.is_some();
     let asked = Asked { server, key, resolvers, env };
-    let report = runtime.block_on(report(plan, asked));
+    let report = advised(runtime.block_on(report(plan, asked)), may_change);
     show(&report, options, people::text)
 }
 
@@ -217,46 +161,8 @@ fn print_form(plan: &Plan, form: Form) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who is asked, and how.
-struct Asked {
-    server: Option<SocketAddr>,
-    key: Option<TsigKey>,
-    resolvers: Vec<SocketAddr>,
-    env: Env,
-}
-
-async fn report(plan: Plan, asked: Asked) -> Report {
-    let mut zones = Vec::new();
-    for zone in &plan.zones {
-        let expected = zone.record(&plan.target, plan.port);
-        let seen = async { view(&expected, look(&zone.name, &asked.resolvers, &asked.env).await, &asked).await };
-        let (published, seen) = tokio::join!(published(zone, &expected, &asked), seen);
-        let name = zone.name.service();
-        let mut report = ZoneReport { zone: zone.name.clone(), name, expected, published, seen, next: Vec::new() };
-        report.next = advice::next(&report, asked.key.is_some());
-        zones.push(report);
-    }
-    let Plan { target, port, .. } = plan;
-    Report { target, port, resolvers: asked.resolvers, zones }
-}
-
-/// What the server has that takes changes. Where neither it nor a key is known, nobody wants to change anything.
-async fn published(zone: &Zone, expected: &SrvRecord, asked: &Asked) -> Option<AtServer> {
-    let server = match (asked.server, &asked.key) {
-        (Some(server), _) => Ok(server),
-        (None, Some(_)) => primary(&zone.name, &asked.resolvers, &asked.env).await,
-        (None, None) => return None,
-    };
-    let found = match &server {
-        Ok(server) => look_at(&zone.name, *server, asked.key.as_ref(), &asked.env).await,
-        Err(Coded { code, detail }) => Err(Coded { code, detail: detail.clone() }),
-    };
-    Some(AtServer { server: server.ok(), view: view(expected, found, asked).await })
-}
-
-async fn view(expected: &SrvRecord, found: Result<Vec<SrvRecord>, Coded>, asked: &Asked) -> View {
-    match found {
-        Ok(found) => View::Shown(compare(expected, found, &asked.resolvers, &asked.env).await),
-        Err(Coded { code, detail }) => View::Failed { code: code.name, error: detail },
-    }
+fn advised(report: Report, may_change: bool) -> Advised {
+    let Report { target, port, resolvers, zones } = report;
+    let advise = |zone: ZoneReport| AdvisedZone { next: advice::next(&zone, may_change), zone };
+    Advised { target, port, resolvers, zones: zones.into_iter().map(advise).collect() }
 }

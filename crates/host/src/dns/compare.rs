@@ -7,6 +7,7 @@ use keymuster_service::Env;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use utoipa::ToSchema;
 
 use super::look::{SrvRecord, addresses};
 use super::name::Wire;
@@ -19,7 +20,7 @@ const ADDRESSES_MAX: usize = 4;
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// The records of a domain, each with what is to be said about it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Comparison {
     /// How this host is there.
     pub own: Own,
@@ -28,7 +29,7 @@ pub struct Comparison {
 }
 
 /// How a host is in DNS.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Own {
     /// As it should, and only so.
@@ -40,7 +41,7 @@ pub enum Own {
 }
 
 /// One record.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Compared {
     /// What DNS says.
     #[serde(flatten)]
@@ -52,7 +53,7 @@ pub struct Compared {
 }
 
 /// Whose record it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// This host's, as it should be.

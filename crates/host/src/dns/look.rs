@@ -8,6 +8,7 @@ use keymuster_core::codes;
 use keymuster_service::Env;
 use keymuster_service::exit::Coded;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::exchange::{Data, Server};
 use super::key::TsigKey;
@@ -17,7 +18,7 @@ use super::name::{DnsName, Wire};
 const SERVERS_MAX: usize = 3;
 
 /// A record that names a host. The order is that in which clients try them, but for the draw by weight.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ToSchema)]
 pub struct SrvRecord {
     /// Smaller is earlier.
     pub priority: u16,

@@ -28,6 +28,7 @@ pub struct Setting {
     /// The publisher; nothing for the host itself.
     pub publisher: Option<String>,
     /// The value that counts, lengths of time in seconds.
+    #[schema(value_type = Json)]
     pub value: Option<Json>,
     /// The same in the words that a change takes.
     pub text: Option<String>,
@@ -36,14 +37,17 @@ pub struct Setting {
     /// What an administrator chose.
     pub chosen: Option<Chosen>,
     /// What counts without a choice.
+    #[schema(value_type = Json)]
     pub default: Option<Json>,
     /// The same in words.
     pub default_text: Option<String>,
     /// What may be chosen, in words.
     pub allowed: String,
     /// The least that may be chosen, where there is a range.
+    #[schema(value_type = Json)]
     pub min: Option<Json>,
     /// The most.
+    #[schema(value_type = Json)]
     pub max: Option<Json>,
     /// What else there is to know, such as why a choice does not count.
     pub note: Option<String>,
@@ -76,10 +80,12 @@ pub struct Change {
     /// The publisher; nothing for the host itself.
     pub publisher: Option<String>,
     /// The value that counted before.
+    #[schema(value_type = Json)]
     pub before: Option<Json>,
     /// In words.
     pub before_text: Option<String>,
     /// The value that counts from then on.
+    #[schema(value_type = Json)]
     pub after: Option<Json>,
     /// In words.
     pub text: Option<String>,

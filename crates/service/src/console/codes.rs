@@ -7,6 +7,8 @@ use keymuster_core::codes::{self, Code};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::bounded;
+
 /// One code.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Code)]
@@ -54,6 +56,7 @@ impl From<&'static Code> for Explained {
 pub struct Query {
     /// Words that the texts of a code contain, a number, a code of Microsoft KMS, or a line of a log.
     #[param(max_length = 500)]
+    #[serde(deserialize_with = "bounded::text::<500, _>")]
     pub search: String,
 }
 

@@ -4,7 +4,7 @@
 //! check ends cross-site requests: browsers say where a request comes from, and one that says nothing is turned away.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use keymuster_core::codes;
@@ -30,7 +30,7 @@ pub const HEADERS: [(HeaderName, &str); 7] = [
 
 /// The middleware.
 pub async fn guard(State(console): State<Console>, request: Request, next: Next) -> Response {
-    let mut response = match check(&console, request.method(), request.headers()) {
+    let mut response = match check(&console, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -42,7 +42,8 @@ pub async fn guard(State(console): State<Console>, request: Request, next: Next)
     response
 }
 
-fn check(console: &Console, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+fn check(console: &Console, request: &Request) -> Result<(), Problem> {
+    let (headers, path) = (request.headers(), request.uri().path());
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
     if !is_known(console, host) {
@@ -50,8 +51,9 @@ fn check(console: &Console, method: &Method, headers: &HeaderMap) -> Result<(), 
                       the name with --admin-name";
         return Err(Problem::new(&codes::NAME_NOT_ALLOWED, detail));
     }
-    // Programs send a token with each request, which no foreign page can make a browser do.
-    if method.is_safe() || headers.contains_key(header::AUTHORIZATION) {
+    // Programs send a token with each request, which no foreign page can make a browser do; nothing else opens the API.
+    let is_of_programs = path.starts_with("/api/") || headers.contains_key(header::AUTHORIZATION);
+    if request.method().is_safe() || is_of_programs {
         return Ok(());
     }
     let is_own = match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {

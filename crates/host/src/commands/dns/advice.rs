@@ -1,7 +1,7 @@
 //! What to do next about one domain, the most useful first.
 
-use super::{View, ZoneReport};
 use crate::dns::{Compared, Own, Standing};
+use crate::views::dns::{View, ZoneReport};
 
 /// The steps, none where all is well. `may_change` tells whether a key is there.
 pub(super) fn next(report: &ZoneReport, may_change: bool) -> Vec<String> {
@@ -73,9 +73,9 @@ fn see_after(compared: &Compared, report: &ZoneReport, may_change: bool) -> Stri
 
 #[cfg(test)]
 mod tests {
-    use super::super::AtServer;
     use super::*;
     use crate::dns::{Comparison, SrvRecord};
+    use crate::views::dns::AtServer;
 
     fn compared(target: &str, standing: Standing, problem: Option<&str>) -> Compared {
         let record = SrvRecord { priority: 0, weight: 10, port: 1688, target: target.to_owned() };
@@ -117,7 +117,7 @@ mod tests {
             let expected_record = fine[0].record.clone();
             let name = zone.service();
             let published = published.map(|view| AtServer { server: None, view });
-            let report = ZoneReport { zone, name, expected: expected_record, published, seen, next: Vec::new() };
+            let report = ZoneReport { zone, name, expected: expected_record, published, seen };
             let found = next(&report, may_change);
             assert_eq!(found.len(), expected.len(), "{found:?}");
             for (step, part) in found.iter().zip(expected) {

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use super::{AtServer, Report, View, ZoneReport};
+use super::{Advised, AdvisedZone};
 use crate::dns::{Change, Compared, Comparison, Published, SrvRecord, Standing};
+use crate::views::dns::{AtServer, View, ZoneReport};
 
 /// The whole report.
-pub(super) fn text(report: &Report) -> String {
+pub(super) fn text(report: &Advised) -> String {
     let mut text = format!("host {}:{}\n", report.target, report.port);
     let resolvers: Vec<String> = report.resolvers.iter().map(SocketAddr::to_string).collect();
     let _ =
@@ -18,8 +19,8 @@ pub(super) fn text(report: &Report) -> String {
     text
 }
 
-fn of_zone(report: &ZoneReport) -> String {
-    let ZoneReport { zone: _, name, expected, published, seen, next } = report;
+fn of_zone(advised: &AdvisedZone) -> String {
+    let AdvisedZone { zone: ZoneReport { name, expected, published, seen, .. }, next } = advised;
     let mut text = format!("\n{name}\n  should have: {}\n", record(expected));
     let server = |at: &AtServer| at.server.map_or_else(String::new, |server| format!(" at {server}"));
     match (published, seen) {
