@@ -145,12 +145,10 @@ impl Axis {
     }
 }
 
-/// How many labels stand below a chart; a telephone has room for no more.
-const LABELS_MAX: usize = 6;
-
-/// Whether the `i`th of `n` things has its label below the chart: the last always, the others at even distance from it.
-fn is_labelled(i: usize, n: usize) -> bool {
-    (n - 1 - i).is_multiple_of(n.div_ceil(LABELS_MAX))
+/// Whether the `i`th of `n` things has one of at most `max` labels below the chart: the last always, the others at even
+/// distance from it.
+fn is_labelled(i: usize, n: usize, max: usize) -> bool {
+    (n - 1 - i).is_multiple_of(n.div_ceil(max))
 }
 
 /// A chart's numbers as a table: the heads, and for each row its name and its cells.
@@ -192,9 +190,9 @@ mod tests {
     #[test]
     fn the_last_has_its_label_and_there_are_few() {
         for n in 1..200 {
-            assert!(is_labelled(n - 1, n), "{n}");
-            let labels = (0..n).filter(|i| is_labelled(*i, n)).count();
-            assert!(labels <= LABELS_MAX, "{n}: {labels}");
+            assert!(is_labelled(n - 1, n, 6), "{n}");
+            let labels = (0..n).filter(|i| is_labelled(*i, n, 6)).count();
+            assert!(labels <= 6, "{n}: {labels}");
         }
     }
 

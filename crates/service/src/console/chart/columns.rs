@@ -38,6 +38,9 @@ pub struct Slot {
 /// Each slot is some 300 bytes of a page that may have 60 kB.
 const SLOTS_MAX: usize = 62;
 
+/// A telephone has room for no more; of a day's 24 hours it is every fourth.
+const LABELS_MAX: usize = 6;
+
 /// How much of its slot a column takes.
 const COLUMN: f64 = 0.72;
 
@@ -104,7 +107,7 @@ fn view(series: &[Series<'_>], slot: &Slot, (i, n): (usize, usize), axis: Axis) 
         from: Share(from),
         width: Share(width),
         middle: Share(from + width / 2.0),
-        label: is_labelled(i, n).then(|| slot.label.clone()),
+        label: is_labelled(i, n, LABELS_MAX).then(|| slot.label.clone()),
         hint,
         column: Share(from + width * (1.0 - COLUMN) / 2.0),
         column_width: Share(width * COLUMN),

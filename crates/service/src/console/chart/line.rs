@@ -42,6 +42,9 @@ pub struct Limit<'a> {
 /// Each point is some 250 bytes of a page that may have 60 kB.
 const POINTS_MAX: usize = 92;
 
+/// One less than fits on a telephone, as the last label stands to the left of its point.
+const LABELS_MAX: usize = 5;
+
 #[derive(Template)]
 #[template(path = "charts/line.html")]
 struct View<'a> {
@@ -134,7 +137,7 @@ fn slot(point: &Point, (i, n): (usize, usize), is_guess: bool) -> SlotView {
             _ if i == n - 1 => "end",
             _ => "middle",
         },
-        label: is_labelled(i, n).then(|| point.label.clone()),
+        label: is_labelled(i, n, LABELS_MAX).then(|| point.label.clone()),
         hint: format!("{}: {}{}", point.name, number(point.count), if is_guess { " expected" } else { "" }),
     }
 }
