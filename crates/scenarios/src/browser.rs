@@ -199,7 +199,7 @@ impl Browser {
                 let error = last.unwrap_or_else(|| anyhow::anyhow!("it did not come"));
                 return Err(error.context(format!("waited in vain for {what}")));
             }
-            let _ = self.driver.run_until_called(change);
+            let _ = self.driver.run_until_called(change, json!([]));
         }
     }
 
@@ -207,6 +207,12 @@ impl Browser {
     pub fn download(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.driver.downloads().join(name);
         self.wait_until(&format!("the download {name}"), || Ok(path.exists().then(|| path.clone())))
+    }
+
+    /// Gives the browser a cookie for the server whose page it shows, as if that had set it.
+    pub fn set_cookie(&self, name: &str, value: &str) -> anyhow::Result<()> {
+        let cookie = json!({ "name": name, "value": value, "httpOnly": true, "sameSite": "Lax" });
+        self.driver.send("/cookie", &json!({ "cookie": cookie })).map(drop)
     }
 
     /// The cookies of the page, as the protocol describes them.

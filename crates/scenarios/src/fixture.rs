@@ -6,7 +6,7 @@ use keymuster_core::bundle::Bundle;
 use keymuster_core::catalogue::{Catalogue, Edition, Family, Group, Interval, Policy, SetupKey};
 use keymuster_core::document::Signed;
 use keymuster_core::entitlement::{Entitlement, Pool};
-use keymuster_core::id::{EntitlementId, RequestId};
+use keymuster_core::id::{EntitlementId, Label, RequestId};
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::{KeyFields, KeyKind, ProductKey, publisher_mark};
 use keymuster_core::lease::LeaseKind;
@@ -39,6 +39,8 @@ pub struct Publisher {
     pub guard_secs: u64,
     /// The most clients that the entitlement allows, if it has a limit.
     pub clients_max: Option<u64>,
+    /// What the catalogue and the customer, and all that the catalogue lists, are called; by default each has a name.
+    pub called: Option<Label>,
     /// When the entitlement ends, which may be up to twenty hours ago; by default in 225 days.
     pub stop_at: Option<Timestamp>,
 }
@@ -58,8 +60,13 @@ impl Publisher {
             term_secs: HOUR,
             guard_secs: MINUTE,
             clients_max: None,
+            called: None,
             stop_at: None,
         }
+    }
+
+    fn label(&self, text: &str) -> Label {
+        self.called.clone().unwrap_or_else(|| text.parse().expect("a label"))
     }
 
     fn issuer_certificate(&self, now: Timestamp) -> Signed<Issuer> {
@@ -86,11 +93,10 @@ impl Publisher {
 
     /// The licence pack.
     pub fn pack(&self, now: Timestamp) -> Bundle {
-        let label = |text: &str| text.parse().expect("a label");
         let edition = |number, id: &str, threshold, kind| Edition {
             number,
             id: id.parse().expect("a slug"),
-            name: label(id),
+            name: self.label(id),
             group: 1,
             threshold,
             kind,
@@ -100,7 +106,7 @@ impl Publisher {
         let interval = |default_secs| Interval { default_secs, min_secs: 15 * MINUTE, max_secs: 30 * DAY };
         let body = Catalogue {
             publisher: self.trust.publisher.clone(),
-            name: label("Fixture"),
+            name: self.label("Fixture"),
             version: 1,
             issued: now,
             host_min: "0.1.0".parse().expect("a slug"),
@@ -114,11 +120,11 @@ impl Publisher {
                 skew_secs: DAY,
                 rearms_max: 5,
             },
-            families: vec![Family { number: 1, id: "family".parse().expect("a slug"), name: label("Family") }],
+            families: vec![Family { number: 1, id: "family".parse().expect("a slug"), name: self.label("Family") }],
             groups: vec![Group {
                 number: 1,
                 id: "group".parse().expect("a slug"),
-                name: label("Group"),
+                name: self.label("Group"),
                 family: 1,
                 rank: 0,
                 generation: 1,
@@ -206,7 +212,7 @@ impl Publisher {
             host: home.site.host,
             host_key: home.key.public(),
             customer: "customer".parse().expect("a slug"),
-            customer_name: "Customer".parse().expect("a label"),
+            customer_name: self.label("Customer"),
             issued,
             warn_at: stop_at.minus(30 * DAY).max(issued),
             stop_at,

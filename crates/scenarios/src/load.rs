@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use keymuster_core::document::Signed;
+use keymuster_core::document::{self, Signed};
 use keymuster_core::id::{ClientId, RequestId, Slug};
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::signature::SecretKey;
@@ -99,6 +99,11 @@ impl Machine {
     /// Signs a request with the machine's key.
     pub fn sign(&self, body: ClientRequest) -> Vec<u8> {
         Signed::sign(body, &self.key).expect("a sound request").bytes().to_vec()
+    }
+
+    /// Signs what stands for a request, whether or not it is one.
+    pub fn sign_payload(&self, payload: &[u8]) -> Vec<u8> {
+        document::sign_payload::<ClientRequest>(payload, &self.key)
     }
 
     /// When the machine last asked, for a prepared ledger: spread over a day.

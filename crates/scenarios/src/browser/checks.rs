@@ -9,6 +9,25 @@ use crate::provider::tools;
 /// The rules of WCAG 2.0, 2.1 and 2.2, levels A and AA.
 const STANDARDS: [&str; 5] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
+/// The function that tells the shape of a document.
+const SHAPE: &str = "const shape = (page) => {
+    const depth = (node) => node.parentElement ? 1 + depth(node.parentElement) : 0;
+    const all = [...page.querySelectorAll('*')];
+    const names = (element) => [...element.attributes].map((attribute) => attribute.name).sort();
+    const strange = ['base', 'embed', 'frame', 'iframe', 'object', 'style'];
+    const isCode = ({ name, value }) => name.startsWith('on') || name === 'srcdoc' || name === 'style'
+        || /^[\\s\\u0000-\\u001f]*(javascript|data|vbscript):/i.test(value);
+    const isStrange = (element) =>
+        strange.includes(element.localName) || (element.localName === 'script' && element.text.trim());
+    return {
+        elements: all.map((element) => [depth(element), element.localName, ...names(element)].join(' ')),
+        code: all.flatMap((element) => [
+            ...(isStrange(element) ? [element.outerHTML] : []),
+            ...[...element.attributes].filter(isCode).map(({ name, value }) => `${name}=${value}`),
+        ]),
+    };
+};";
+
 /// What markup a document has, apart from its words: two pages that differ only in words have the same shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -16,6 +35,12 @@ pub struct Shape {
     pub elements: Vec<String>,
     /// Scripts whose code stands in the page, attributes that are code, addresses that are code.
     pub code: Vec<String>,
+}
+
+impl Shape {
+    fn new(value: &Value) -> anyhow::Result<Shape> {
+        Ok(Shape { elements: lines(&value["elements"])?, code: lines(&value["code"])? })
+    }
 }
 
 impl Browser {
@@ -39,7 +64,7 @@ impl Browser {
                 found.violations.flatMap((rule) => rule.nodes.map((node) =>
                     `${{rule.id}} (${{rule.help}}): ${{node.html.slice(0, 160)}}: ${{node.failureSummary}}`))))"
         );
-        lines(&self.driver.run_until_called(&script)?)
+        lines(&self.driver.run_until_called(&script, json!([]))?)
     }
 
     /// What the browser complained about since this was last asked: errors of scripts, files that are not there, and
@@ -54,23 +79,37 @@ impl Browser {
 
     /// The document's markup.
     pub fn shape(&self) -> anyhow::Result<Shape> {
-        let script = "
-            const depth = (node) => node.parentElement ? 1 + depth(node.parentElement) : 0;
-            const all = [...document.querySelectorAll('*')];
-            const names = (element) => [...element.attributes].map((attribute) => attribute.name).sort();
-            const isCode = ({ name, value }) => name.startsWith('on') || name === 'srcdoc' || name === 'style'
-                || /^[\\s\\u0000-\\u001f]*(javascript|data|vbscript):/i.test(value);
-            return {
-                elements: all.map((element) => [depth(element), element.localName, ...names(element)].join(' ')),
-                code: all.flatMap((element) => [
-                    ...(element.localName === 'script' && element.text.trim() ? [element.outerHTML] : []),
-                    ...(['base', 'embed', 'iframe', 'object', 'style'].includes(element.localName)
-                        ? [element.outerHTML] : []),
-                    ...[...element.attributes].filter(isCode).map(({ name, value }) => `${name}=${value}`),
-                ]),
-            }";
-        let shape = self.run(script)?;
-        Ok(Shape { elements: lines(&shape["elements"])?, code: lines(&shape["code"])? })
+        Shape::new(&self.run(&format!("{SHAPE} return shape(document)"))?)
+    }
+
+    /// The markup of the answers to requests that the page sends to its server, as the browser reads it without showing
+    /// it, and their statuses. A request is a path, and a body where it is a form that was filled in.
+    pub fn shapes(&self, requests: &[(String, Option<String>)]) -> anyhow::Result<Vec<(u16, Shape)>> {
+        let script = format!(
+            "{SHAPE}
+            const [requests, done] = arguments, answers = [];
+            const ask = (at) => new Promise((settle) => {{
+                const [path, form] = requests[at], request = new XMLHttpRequest();
+                request.open(form === null ? 'GET' : 'POST', path);
+                request.responseType = 'document';
+                if (form !== null) request.setRequestHeader('Content-Type', 'application/x-www-form-urlencoded');
+                request.onload = () => {{
+                    const page = request.response ?? document.implementation.createDocument(null, null);
+                    answers[at] = {{ status: request.status, ...shape(page) }};
+                }};
+                request.onloadend = () => settle(answers[at] ??= {{ status: 0, elements: [], code: [] }});
+                request.send(form);
+            }});
+            let next = 0;
+            const worker = async () => {{ while (next < requests.length) await ask(next++); }};
+            Promise.all([worker(), worker(), worker(), worker()]).then(() => done(answers))"
+        );
+        let answers = self.driver.run_until_called(&script, json!([requests]))?;
+        let answers = answers.as_array().context("no answers")?;
+        answers
+            .iter()
+            .map(|answer| Ok((u16::try_from(answer["status"].as_u64().unwrap_or(0))?, Shape::new(answer)?)))
+            .collect()
     }
 
     /// The tasks of this page that kept it from answering for more than `millis` milliseconds: what they were, in words.
@@ -84,7 +123,7 @@ impl Browser {
             // Without any long task the observer is never called.
             requestAnimationFrame(() => setTimeout(() => done([]), 0))"
         );
-        lines(&self.driver.run_until_called(&script)?)
+        lines(&self.driver.run_until_called(&script, json!([]))?)
     }
 }
 

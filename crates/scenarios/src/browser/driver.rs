@@ -102,8 +102,8 @@ impl Driver {
     }
 
     /// Runs a script in the page that calls its last argument when it is done.
-    pub fn run_until_called(&self, script: &str) -> anyhow::Result<Value> {
-        self.send("/execute/async", &json!({ "script": script, "args": [] }))
+    pub fn run_until_called(&self, script: &str, arguments: Value) -> anyhow::Result<Value> {
+        self.send("/execute/async", &json!({ "script": script, "args": arguments }))
     }
 }
 

@@ -1,0 +1,291 @@
+//! Whatever somebody puts where a text is expected, it stays text: on every page of a host's console, in every form.
+//!
+//! A browser walks through the console of a host on which everything that can be named has a hostile name, and through that
+//! of a host with harmless names. Markup that only the first has came from a name. `hostile/strings.txt` has the names.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{Host, Place};
+use keymuster_core::document::payload;
+use keymuster_core::id::Label;
+use keymuster_core::request::{Act, ClientRequest};
+use keymuster_scenarios::admitted::admit;
+use keymuster_scenarios::browser::{Browser, Shape};
+use keymuster_scenarios::fixture::{Publisher, SEAT_EDITION, VOLUME_EDITION};
+use keymuster_scenarios::load::Machine;
+use keymuster_service::Env;
+use serde_json::Value;
+
+/// Every kind of quote and bracket at once, for the few names of which a host has one.
+const WORST: &str = "'\"`><script>hit()</script><img src=x onerror=hit()></title>{{7*7}}${7*7}&lt;b&gt;";
+/// Pages that are visited of each kind, such as those of single clients.
+const VISITS: usize = 3;
+/// Visits of pages with a name of their own, such as the list of clients, which has many pages.
+const LIST_VISITS: usize = 30;
+/// Requests that the browser is given at once.
+const BATCH: usize = 100;
+
+fn strings() -> Vec<String> {
+    let lines = include_str!("hostile/strings.txt").lines().filter(|line| !line.starts_with('#'));
+    let string = |line: &str| match serde_json::from_str(line).unwrap() {
+        Value::Array(parts) => parts[0].as_str().unwrap().repeat(parts[1].as_u64().unwrap() as usize),
+        one => one.as_str().unwrap().to_owned(),
+    };
+    lines.map(string).collect()
+}
+
+/// A host on which everything has the names of a list, and a browser that has signed in to its console.
+struct Estate {
+    place: Place,
+    host: Host,
+    browser: Browser,
+    base: String,
+}
+
+impl Estate {
+    fn new(called: &str, names: &[Label]) -> Estate {
+        let mut publisher = Publisher::new(5, 3);
+        publisher.called = Some(called.parse().unwrap());
+        let place = Place::new(publisher);
+        let host = place.start();
+        let mut connection = host.connect();
+        for (number, name) in (0..).zip(names) {
+            let mut machine = Machine::numbered(number);
+            let edition = if number % 2 == 0 { VOLUME_EDITION } else { SEAT_EDITION };
+            let named = |label: &Label| Some(label.clone());
+            let asked = place.ask(&mut machine, Act::Activate, edition);
+            let asked = ClientRequest { name: named(name), system: named(name), product_version: named(name), ..asked };
+            connection.post("/v1/activate", &machine.sign(asked)).unwrap();
+        }
+        let base = format!("http://{}", host.administration);
+        let browser = Browser::start().unwrap();
+        let estate = Estate { place, host, browser, base };
+        estate.sign_in();
+        estate
+    }
+
+    fn sign_in(&self) {
+        let mut db = keymuster_host::store::open(&self.place.data_dir).unwrap();
+        let [.., administrator] = admit(&mut db, &Env::system()).unwrap();
+        self.browser.open(&format!("{}/assets/icon.svg", self.base)).unwrap();
+        self.browser.set_cookie("keymuster-host", &administrator.session).unwrap();
+        // For a picture that stands alone the browser looks for an icon.
+        self.browser.complaints().unwrap();
+    }
+
+    /// Goes wherever a link leads.
+    fn walk(&self) -> Walk {
+        let mut walk = Walk::default();
+        let mut todo = vec!["/".to_owned(), "/audit".to_owned()];
+        let mut seen = BTreeSet::new();
+        while let Some(path) = todo.pop() {
+            if !seen.insert(path.clone()) || !walk.is_worth(&path) {
+                continue;
+            }
+            self.browser.open(&format!("{}{path}", self.base)).unwrap();
+            assert!(!self.browser.url().unwrap().contains("/sign-in"), "{path} signs out");
+            self.check_here(&path);
+            walk.note(&path, self.browser.shape().unwrap());
+            let found = self.browser.run(LINKS_AND_FORMS).unwrap();
+            todo.extend(list(&found["links"]).filter(|link| is_page(link)));
+            for form in found["forms"].as_array().unwrap() {
+                let form = Form::new(&path, form);
+                walk.forms.insert(form.pattern(), form);
+            }
+        }
+        walk
+    }
+
+    /// Nothing ran, and the browser has nothing to complain about.
+    fn check_here(&self, path: &str) {
+        assert_eq!(self.browser.run("return globalThis.hit ?? null").unwrap(), Value::Null, "code ran at {path}");
+        assert_eq!(self.browser.complaints().unwrap(), [""; 0], "at {path}");
+    }
+
+    /// Sends requests from a page, and notes the markup of the answers.
+    fn ask(&self, walk: &mut Walk, requests: &[(String, Option<String>)]) {
+        for some in requests.chunks(BATCH) {
+            let answers = self.browser.shapes(some).unwrap();
+            for ((path, form), (status, shape)) in some.iter().zip(answers) {
+                let shown: String = form.iter().chain([path]).flat_map(|text| text.chars().take(300)).collect();
+                assert!((200..500).contains(&status), "{status} for {shown}");
+                walk.note(&shown, shape);
+            }
+        }
+    }
+}
+
+const LINKS_AND_FORMS: &str = "
+    const fields = (form) => [...form.elements].filter(({ name }) => name).map((field) => ({
+        name: field.name, value: field.value,
+        is_text: field.matches('textarea, input:not([type]), [type=text], [type=search], [type=email], [type=url]'),
+        is_sent: field.localName !== 'button' && (!['checkbox', 'radio'].includes(field.type) || field.checked),
+    }));
+    return {
+        links: [...document.querySelectorAll('a[href]')].map((link) => link.getAttribute('href')),
+        forms: [...document.querySelectorAll('form')].filter(({ enctype }) => !enctype.startsWith('multipart')).map(
+            (form) => ({ method: form.method, action: form.getAttribute('action') ?? '', fields: fields(form) })),
+    }";
+
+fn list(value: &Value) -> impl Iterator<Item = String> {
+    value.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned())
+}
+
+/// Whether a link leads to a page of the console.
+fn is_page(link: &str) -> bool {
+    let path = link.split(['?', '#']).next().unwrap();
+    path.starts_with('/') && !path.contains('.') && !["/sign-out", "/api"].iter().any(|begin| path.starts_with(begin))
+}
+
+/// A path without what names one thing of many.
+fn pattern(path: &str) -> String {
+    let path = path.split('?').next().unwrap();
+    let is_id = |part: &str| part.chars().any(|c| c.is_ascii_digit()) || part.len() > 30;
+    path.split('/').map(|part| if is_id(part) { "{}" } else { part }).collect::<Vec<_>>().join("/")
+}
+
+/// A form of the console.
+#[derive(Clone, Debug)]
+struct Form {
+    page: String,
+    action: String,
+    is_post: bool,
+    fields: Vec<(String, String)>,
+    texts: Vec<String>,
+}
+
+impl Form {
+    fn new(page: &str, form: &Value) -> Form {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let all = form["fields"].as_array().unwrap();
+        let pair = |field: &Value| (text(&field["name"]), text(&field["value"]));
+        let sent = |field: &&Value| field["is_sent"] == true;
+        Form {
+            page: page.to_owned(),
+            action: text(&form["action"]),
+            is_post: form["method"] == "post",
+            fields: all.iter().filter(sent).map(pair).collect(),
+            texts: all.iter().filter(|field| field["is_text"] == true).map(|field| text(&field["name"])).collect(),
+        }
+    }
+
+    fn pattern(&self) -> String {
+        format!("{} {}", pattern(&self.page), pattern(&self.action))
+    }
+
+    /// The request of the form with a text in one of its fields.
+    fn filled(&self, field: &str, with: &str) -> (String, Option<String>) {
+        let action = if self.action.is_empty() { &self.page } else { &self.action };
+        let path = action.split('?').next().unwrap().to_owned();
+        let value = |name: &str, value: &str| if name == field { encoded(with) } else { encoded(value) };
+        let pairs = self.fields.iter().map(|(name, old)| format!("{}={}", encoded(name), value(name, old)));
+        let pairs = pairs.collect::<Vec<_>>().join("&");
+        if self.is_post { (path, Some(pairs)) } else { (format!("{path}?{pairs}"), None) }
+    }
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+/// What was seen on a walk.
+#[derive(Default)]
+struct Walk {
+    visits: BTreeMap<String, usize>,
+    /// Every kind of element, and where it was seen first.
+    elements: BTreeMap<String, String>,
+    code: Vec<String>,
+    forms: BTreeMap<String, Form>,
+}
+
+impl Walk {
+    fn is_worth(&mut self, path: &str) -> bool {
+        let pattern = pattern(path);
+        let most = if pattern.contains("{}") { VISITS } else { LIST_VISITS };
+        let visits = self.visits.entry(pattern).or_default();
+        *visits += 1;
+        *visits <= most
+    }
+
+    fn note(&mut self, place: &str, shape: Shape) {
+        for element in shape.elements {
+            self.elements.entry(element).or_insert_with(|| place.to_owned());
+        }
+        self.code.extend(shape.code.into_iter().map(|code| format!("{place}: {code}")));
+    }
+
+    /// Everything in here is in a harmless walk as well.
+    fn check_against(&self, harmless: &Walk) {
+        assert_eq!(self.code, [""; 0]);
+        let only_here = self.elements.iter().filter(|(element, _)| !harmless.elements.contains_key(*element));
+        let only_here: Vec<String> = only_here.map(|(element, place)| format!("{element} at {place}")).collect();
+        assert_eq!(only_here, [""; 0]);
+    }
+}
+
+#[test]
+fn names_stay_names_on_every_page() {
+    let labels: Vec<Label> = strings().iter().filter_map(|text| text.parse().ok()).collect();
+    assert!(labels.len() > 700, "{}", labels.len());
+    let harmless: Vec<Label> = (0..labels.len()).map(|number| format!("plain-{number}").parse().unwrap()).collect();
+    let plain = Estate::new("Plain", &harmless).walk();
+    let estate = Estate::new(WORST, &labels);
+    let walk = estate.walk();
+    assert_eq!(walk.visits.keys().collect::<Vec<_>>(), plain.visits.keys().collect::<Vec<_>>());
+    walk.check_against(&plain);
+    estate.host.stop();
+}
+
+#[test]
+fn what_is_entered_in_forms_stays_text() {
+    let strings = strings();
+    assert!(strings.len() >= 500);
+    let estate = Estate::new("Plain", &["plain".parse().unwrap()]);
+    let mut plain = estate.walk();
+    let mut hostile = Walk::default();
+    for form in plain.forms.clone().into_values() {
+        // Forms that ask are cheap; of those that act, each is sent a share, and all together get everything.
+        let step = if form.is_post { 40 } else { 1 };
+        for field in &form.texts {
+            let harmless = ["", "plain", "nothing has this", "1"].map(|text| form.filled(field, text));
+            estate.ask(&mut plain, &harmless);
+            let offset = form.action.len() % step;
+            let some: Vec<_> = strings.iter().skip(offset).step_by(step).map(|text| form.filled(field, text)).collect();
+            estate.ask(&mut hostile, &some);
+        }
+    }
+    hostile.check_against(&plain);
+    // What was stored on the way is shown somewhere.
+    let after = estate.walk();
+    assert_eq!(after.code, [""; 0]);
+    estate.host.stop();
+}
+
+#[test]
+fn texts_that_the_protocol_forbids_do_not_reach_the_host() {
+    let place = Place::new(Publisher::new(1, 1));
+    let host = place.start();
+    let forbidden: Vec<String> = strings().into_iter().filter(|text| text.parse::<Label>().is_err()).collect();
+    assert!(forbidden.len() > 150, "{}", forbidden.len());
+    let mut machine = Machine::numbered(1);
+    for text in forbidden.iter().filter(|text| (1..=128).contains(&text.len())) {
+        // A label of the same length makes room for it, and the machine signs what it became.
+        let room = "~".repeat(text.len());
+        let asked = place.ask(&mut machine, Act::Activate, VOLUME_EDITION);
+        let bytes = payload(&ClientRequest { name: Some(room.parse().unwrap()), ..asked }).unwrap();
+        let at = bytes.windows(room.len()).position(|window| window == room.as_bytes()).unwrap();
+        let bytes = [&bytes[..at], text.as_bytes(), &bytes[at + room.len()..]].concat();
+        let answer = host.activate(&machine.sign_payload(&bytes));
+        assert_eq!(answer.status, 400, "{text:?}: {answer:?}");
+        assert!(
+            !String::from_utf8_lossy(&answer.body).contains(text.as_str()) || text.len() < 3,
+            "{text:?} comes back"
+        );
+    }
+    let rows: i64 = place.read().query_row("SELECT COUNT(*) FROM client_detail", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 0);
+    host.stop();
+}
