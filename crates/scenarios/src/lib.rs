@@ -1,7 +1,6 @@
 //! Development only: real programs started for demos, benchmarks and cross-program tests, and the load put on them.
 
 // Programs and what they work on.
-pub mod admitted;
 pub mod console;
 pub mod estate;
 pub mod fixture;

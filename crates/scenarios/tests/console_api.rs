@@ -11,10 +11,8 @@ use std::process::Command;
 
 use common::Place;
 use keymuster_core::request::Act;
-use keymuster_scenarios::admitted::admit;
 use keymuster_scenarios::fixture::{Publisher, SEAT_EDITION, VOLUME_EDITION};
 use keymuster_scenarios::load::Machine;
-use keymuster_service::Env;
 use keymuster_service::console::permission::Role;
 
 /// Requests that are made up for each operation, besides those that its description calls for one by one.
@@ -43,9 +41,10 @@ fn check(role: Role) {
         host.activate(&place.request(&mut machine, Act::Activate, VOLUME_EDITION));
         host.activate(&place.request(&mut machine, Act::Activate, SEAT_EDITION));
     }
-    let mut db = keymuster_host::store::open(&place.data_dir).unwrap();
-    let admitted = admit(&mut db, &Env::system()).unwrap().into_iter().find(|one| one.role == role).unwrap();
-    drop(db);
+    let console = host.console(&place.data_dir);
+    console.with_account("robot", role.name()).unwrap();
+    let scopes: Vec<&str> = role.permissions().iter().map(|permission| permission.name()).collect();
+    let token = console.token("robot", &scopes).unwrap();
 
     let directory = place.data_dir.parent().unwrap();
     let settings = "headers = { Authorization = \"Bearer ${TOKEN}\" }\n";
@@ -56,7 +55,7 @@ fn check(role: Role) {
     let examples = from_environment("KEYMUSTER_API_EXAMPLES", EXAMPLES);
     let seed = from_environment("KEYMUSTER_API_SEED", "1");
     let mut command = Command::new(venv);
-    command.current_dir(directory).env("TOKEN", &admitted.token);
+    command.current_dir(directory).env("TOKEN", &token);
     command.args(["run", "--checks", "all", "--mode", "all", "--continue-on-failure", "--max-response-time", "5"]);
     command.args(["--max-examples", &examples, "--seed", &seed, "--no-color"]);
     // What has the right form may still be refused by the rules: a value out of range, a key of somebody else.

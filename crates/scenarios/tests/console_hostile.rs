@@ -12,11 +12,9 @@ use common::{Host, Place};
 use keymuster_core::document::payload;
 use keymuster_core::id::Label;
 use keymuster_core::request::{Act, ClientRequest};
-use keymuster_scenarios::admitted::admit;
 use keymuster_scenarios::browser::{Browser, Shape};
 use keymuster_scenarios::fixture::{Publisher, SEAT_EDITION, VOLUME_EDITION};
 use keymuster_scenarios::load::Machine;
-use keymuster_service::Env;
 use serde_json::Value;
 
 /// Every kind of quote and bracket at once, for the few names of which a host has one.
@@ -68,12 +66,11 @@ impl Estate {
     }
 
     fn sign_in(&self) {
-        let mut db = keymuster_host::store::open(&self.place.data_dir).unwrap();
-        let [.., administrator] = admit(&mut db, &Env::system()).unwrap();
-        self.browser.open(&format!("{}/assets/icon.svg", self.base)).unwrap();
-        self.browser.set_cookie("keymuster-host", &administrator.session).unwrap();
-        // For a picture that stands alone the browser looks for an icon.
-        self.browser.complaints().unwrap();
+        let console = self.host.console(&self.place.data_dir);
+        let signed_in = console.with_account("olga", "administrator").unwrap();
+        let (name, secret) = signed_in.cookie.split_once('=').unwrap();
+        self.browser.open(&format!("{}/sign-in", self.base)).unwrap();
+        self.browser.set_cookie(name, secret).unwrap();
     }
 
     /// Goes wherever a link leads.
@@ -108,6 +105,7 @@ impl Estate {
     /// Sends requests from a page, and notes the markup of the answers.
     fn ask(&self, walk: &mut Walk, requests: &[(String, Option<String>)]) {
         for some in requests.chunks(BATCH) {
+            self.browser.open(&format!("{}/audit", self.base)).unwrap();
             let answers = self.browser.shapes(some).unwrap();
             for ((path, form), (status, shape)) in some.iter().zip(answers) {
                 let shown: String = form.iter().chain([path]).flat_map(|text| text.chars().take(300)).collect();
