@@ -95,11 +95,12 @@ pub fn routes(app: Administration) -> (Router, Vec<(Method, String)>) {
     let ready = Arc::clone(&app.app);
     let ready = move || ready.check_ready().map_err(|error| error.to_string());
     table.extend(["/livez", "/readyz", description::PATH].map(|path| (Method::GET, path.to_owned())));
-    let router = router
+    // What nobody has is answered under the same conditions as what there is.
+    let router = problem::with_fallbacks(router)
         .layer(middleware::from_fn_with_state(app.console.clone(), once))
         .layer(middleware::from_fn_with_state(app.console.clone(), guard))
         .with_state(app)
         // Supervisors ask under any name.
         .merge(health::router(ready));
-    (problem::with_fallbacks(router), table)
+    (problem::with_method_fallback(router), table)
 }

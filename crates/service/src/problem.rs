@@ -131,7 +131,12 @@ impl IntoResponse for Problem {
 
 /// Answers paths and methods that `router` does not have with problems; call it after the last route was added.
 pub fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
+    with_method_fallback(router.fallback(not_found))
+}
+
+/// Answers methods that a route does not take with a problem; what has no route is answered elsewhere.
+pub fn with_method_fallback<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.method_not_allowed_fallback(method_not_allowed)
 }
 
 async fn not_found(uri: Uri) -> Problem {
