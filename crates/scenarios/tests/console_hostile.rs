@@ -99,7 +99,8 @@ impl Estate {
     /// Nothing ran, and the browser has nothing to complain about.
     fn check_here(&self, path: &str) {
         assert_eq!(self.browser.run("return globalThis.hit ?? null").unwrap(), Value::Null, "code ran at {path}");
-        assert_eq!(self.browser.complaints().unwrap(), [""; 0], "at {path}");
+        let complaints = self.browser.complaints().unwrap();
+        assert_eq!(complaints, [""; 0], "at {path}");
     }
 
     /// Sends requests from a page, and notes the markup of the answers.
