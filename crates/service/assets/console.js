@@ -1,34 +1,25 @@
-// The console works without this script. With it numbers stay fresh, buttons copy and menus close.
-// Live: the page asks for itself and takes over what carries data-live or data-live-rows.
-// Trap: nothing may change under somebody's pointer, focus or selection; such a part waits for a later round.
+// What the pages gain from a script: numbers stay fresh, buttons copy, menus close.
+// Live: the page asks for itself and takes over what has data-live or data-live-rows.
+// Trap: nothing may change under a pointer, focus or selection; such a part waits for a later round.
 "use strict";
 (() => {
-  const EVERY = 3000, SLOWEST = 30000, PATIENCE = 10000;
+  const EVERY = 3000;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const make = (name, className, role) => {
-    const made = document.createElement(name);
-    made.className = className;
-    if (role) made.setAttribute("role", role);
-    return made;
-  };
+  const make = (name, what) => Object.assign(document.createElement(name), what);
   if (navigator.clipboard) document.documentElement.classList.add("can-copy");
 
   // The server writes times in UTC; the hint has the reader's own clock.
   const hintTimes = (within) => all("time[datetime]", within).forEach((time) => {
-    const moment = new Date(time.dateTime);
-    if (!isNaN(moment)) time.title = moment.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
+    time.title = new Date(time.dateTime).toLocaleString([], { dateStyle: "long", timeStyle: "long" });
   });
   hintTimes(document);
 
-  const copy = (button) => {
+  const copy = (button) => navigator.clipboard.writeText(button.dataset.copy).then(() => {
     const label = button.textContent;
-    const done = () => {
-      button.classList.add("done");
-      button.textContent = "Copied";
-      setTimeout(() => { button.classList.remove("done"); button.textContent = label; }, 1600);
-    };
-    navigator.clipboard.writeText(button.dataset.copy).then(done);
-  };
+    button.classList.add("done");
+    button.textContent = "Copied";
+    setTimeout(() => { button.classList.remove("done"); button.textContent = label; }, 1600);
+  });
   document.addEventListener("click", ({ target }) => {
     const button = target.closest("[data-copy]:not(.done)");
     if (button) copy(button);
@@ -41,16 +32,18 @@
 
   if (!document.querySelector("[data-live], [data-live-rows]")) return;
 
-  const hovers = matchMedia("(hover: hover)");
+  // After a touch the last place touched counts as hovered for good.
+  let touched = false;
+  document.addEventListener("pointerover", ({ pointerType }) => { touched = pointerType === "touch"; });
   const busy = (part) => {
     const selection = getSelection();
-    return part.contains(document.activeElement) || (hovers.matches && part.matches(":hover")) ||
+    return part.contains(document.activeElement) || (!touched && part.matches(":hover")) ||
       (!selection.isCollapsed && selection.containsNode(part, true));
   };
-  // What the reader opened or scrolled in a part stays so in its successor.
+  // What is opened or scrolled stays so.
   const replace = (old, next) => {
-    const opened = all("details", next), scrolled = all("[tabindex]", next);
-    all("details", old).forEach((was, i) => { if (opened[i]) opened[i].open = was.open; });
+    const opened = all("details", old), scrolled = all("[tabindex]", next);
+    all("details", next).forEach((twin, i) => { twin.open = opened[i]?.open ?? twin.open; });
     const places = all("[tabindex]", old).map((was) => [was.scrollLeft, was.scrollTop]);
     old.replaceWith(next);
     places.forEach((place, i) => scrolled[i]?.scrollTo(...place));
@@ -59,17 +52,15 @@
     let line = table.parentElement.querySelector(".live-news");
     if (!count) return line?.remove();
     if (!line) {
-      line = make("p", "live-news", "status");
-      line.append(make("button", "button small"));
+      line = make("p", { className: "live-news", role: "status" });
+      line.append(make("button", { className: "button small" }));
       table.before(line);
     }
-    const text = count + " new – show";
-    if (line.textContent !== text) line.firstChild.textContent = text;
+    line.firstChild.textContent = count + " new – show";
     line.firstChild.onclick = () => { line.remove(); replace(table, next); };
   };
   const takeRows = (table, next) => {
-    const rows = (of) => new Map(all("tr[data-row]", of).map((row) => [row.dataset.row, row]));
-    const old = rows(table), fresh = rows(next);
+    const [old, fresh] = [table, next].map((of) => new Map(all("[data-row]", of).map((row) => [row.dataset.row, row])));
     if (!old.size) return busy(table) || replace(table, next);
     let count = 0;
     for (const [id, row] of fresh) {
@@ -82,44 +73,39 @@
         setTimeout(() => { delete twin.dataset.fresh; }, 2400);
       }
     }
-    // A row that newer ones pushed off the page is not gone.
+    // Newer rows may have pushed others off the page: those are not gone.
     if (!count) for (const [id, row] of old) if (!fresh.has(id)) row.dataset.gone = "";
     announce(table, next, count);
   };
   const take = (page) => {
     hintTimes(page);
-    for (const [name, accept] of [["data-live", replace], ["data-live-rows", takeRows]]) {
-      for (const part of all(`[${name}]`)) {
-        const next = page.querySelector(`[${name}="${CSS.escape(part.getAttribute(name))}"]`);
-        if (next && !part.isEqualNode(next) && (accept === takeRows || !busy(part))) accept(part, next);
-      }
-    }
+    const pairs = (name) => all(`[${name}]`).map((part) =>
+      [part, page.querySelector(`[${name}="${part.getAttribute(name)}"]`)]).filter(([, next]) => next);
+    // A part around a table of rows changes only between the table and its empty state.
+    const hasRows = (part) => part.querySelector("[data-live-rows]");
+    for (const [part, next] of pairs("data-live"))
+      if (!part.isEqualNode(next) && !busy(part) && !(hasRows(part) && hasRows(next))) replace(part, next);
+    for (const [table, next] of pairs("data-live-rows")) takeRows(table, next);
   };
 
   let line, wait = EVERY, timer, asking, over, since = new Date();
-  const say = (text, again) => {
+  const say = (text, again, forGood) => {
+    over = forGood;
     line?.remove();
     line = null;
     if (!text) return;
-    line = make("p", "live-say", "status");
-    line.append(text + " ");
-    if (again) {
-      const link = make("a", "");
-      link.href = location.href;
-      link.append(again);
-      line.append(link);
-    }
+    line = make("p", { className: "live-say", role: "status" });
+    line.append(text + " ", make("a", { href: location.href, textContent: again }));
     document.body.append(line);
   };
-  const end = (...words) => { over = true; say(...words); };
   const away = () => {
-    wait = Math.min(wait * 1.5, SLOWEST);
-    if (!line) say("Not connected. What you see is from " + since.toLocaleTimeString() + ".");
+    wait = Math.min(wait * 1.5, 10 * EVERY);
+    if (!line) say("Not connected since " + since.toLocaleTimeString() + ".", "Try now");
   };
   const answered = ({ status, response, responseURL }) => {
-    if (status === 401 || (responseURL && new URL(responseURL).pathname !== location.pathname))
-      return end("You are signed out, and this page stands still.", "Sign in again");
-    if (status === 403 || status === 404) return end("This page is not there for you any more.", "Load it again");
+    if (status === 401 || new URL(responseURL).pathname !== location.pathname)
+      return say("You are signed out.", "Sign in again", true);
+    if (status === 403 || status === 404) return say("This page is gone.", "Load it again", true);
     if (status !== 200 || !response) return away();
     wait = EVERY;
     since = new Date();
@@ -133,7 +119,7 @@
     const request = new XMLHttpRequest();
     request.open("GET", location.href);
     request.responseType = "document";
-    request.timeout = PATIENCE;
+    request.timeout = 10000;
     request.setRequestHeader("Keymuster-Live", "1");
     request.onload = () => answered(request);
     request.onerror = request.ontimeout = away;
