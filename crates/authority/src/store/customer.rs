@@ -38,6 +38,42 @@ pub fn list(tx: &Transaction<'_>) -> Result<Vec<Customer>, Failure> {
     all(tx, "SELECT slug, name, added_at, stopped_at, stop_reason FROM customer ORDER BY slug", [], read)
 }
 
+/// A customer with what belongs to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Counted {
+    /// The customer.
+    pub customer: Customer,
+    /// How many keys were minted for it.
+    pub keys: u64,
+    /// How many hosts it has.
+    pub hosts: u64,
+}
+
+const COUNTED: &str = "SELECT slug, name, added_at, stopped_at, stop_reason, \
+                       (SELECT COUNT(id) FROM product_key WHERE product_key.customer = customer.slug) AS keys, \
+                       (SELECT COUNT(id) FROM host WHERE host.customer = customer.slug) AS hosts FROM customer";
+
+/// Customers whose slug or name contains a text in lower case, by slug, after one of them; at most `limit`.
+pub fn page(tx: &Transaction<'_>, words: &str, after: &str, limit: u32) -> Result<Vec<Counted>, Failure> {
+    let sql = format!(
+        "{COUNTED} WHERE slug > $1 AND ($2 = '' OR INSTR(LOWER(slug || ' ' || name), $2) > 0) ORDER BY slug LIMIT $3"
+    );
+    all(tx, &sql, params![after, words, limit], read_counted)
+}
+
+/// One customer with what belongs to it.
+pub fn counted(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<Counted>, Failure> {
+    first(tx, &format!("{COUNTED} WHERE slug = $1"), [slug.as_str()], read_counted)
+}
+
+/// How many there are.
+pub fn count(tx: &Transaction<'_>) -> Result<u64, Failure> {
+    let count = first(tx, "SELECT COUNT(slug) AS customers FROM customer", [], |row| {
+        Columns::of("customer", "customers", row).number("customers")
+    })?;
+    Ok(count.unwrap_or(0))
+}
+
 /// Stops a customer who is not stopped; false if there is none such.
 pub fn stop(tx: &Transaction<'_>, slug: &Slug, stopped: &Taken) -> Result<bool, Failure> {
     let sql = "UPDATE customer SET stopped_at = $1, stop_reason = $2 WHERE slug = $3 AND stopped_at IS NULL";
@@ -49,6 +85,11 @@ pub fn resume(tx: &Transaction<'_>, slug: &Slug) -> Result<bool, Failure> {
     let sql = "UPDATE customer SET stopped_at = NULL, stop_reason = NULL \
                WHERE slug = $1 AND stopped_at IS NOT NULL";
     Ok(write(tx, sql, [slug.as_str()])? == 1)
+}
+
+fn read_counted(row: &Row<'_>) -> Result<Counted, Failure> {
+    let columns = Columns::of("customer", "slug", row);
+    Ok(Counted { customer: read(row)?, keys: columns.number("keys")?, hosts: columns.number("hosts")? })
 }
 
 fn read(row: &Row<'_>) -> Result<Customer, Failure> {

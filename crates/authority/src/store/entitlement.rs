@@ -68,6 +68,13 @@ pub fn list(tx: &Transaction<'_>) -> Result<Vec<Issued>, Failure> {
     all(tx, sql, [], read)
 }
 
+/// Those of a host, the newest first, at most `limit`.
+pub fn of_host(tx: &Transaction<'_>, host: HostId, limit: u32) -> Result<Vec<Issued>, Failure> {
+    let sql = "SELECT id, product_key, host, issued_at, stop_at, document FROM entitlement WHERE host = $1 \
+               ORDER BY issued_at DESC, id LIMIT $2";
+    all(tx, sql, params![host.to_string(), limit], read)
+}
+
 /// The hosts on which a key was activated, in the order of their ids.
 pub fn hosts(tx: &Transaction<'_>, key: KeyId) -> Result<Vec<HostUse>, Failure> {
     let sql = "SELECT host.id AS id, COUNT(entitlement.id) AS activations, COUNT(host.revoked_at) AS revoked \

@@ -158,6 +158,14 @@ pub fn running_low(tx: &Transaction<'_>, limit: u32) -> Result<Vec<Minted>, Fail
     all(tx, &sql, [limit], |row| read(tx, row))
 }
 
+/// How many are not revoked.
+pub fn count_living(tx: &Transaction<'_>) -> Result<u64, Failure> {
+    let count = first(tx, "SELECT COUNT(id) AS keys FROM product_key WHERE revoked_at IS NULL", [], |row| {
+        Columns::of("product_key", "keys", row).number("keys")
+    })?;
+    Ok(count.unwrap_or(0))
+}
+
 /// Counts activations of a MAK that are used from here on.
 pub fn count(tx: &Transaction<'_>, id: KeyId, added: u64) -> Result<(), Failure> {
     let sql = "UPDATE product_key SET activations_used = activations_used + $1 WHERE id = $2";
