@@ -53,6 +53,7 @@ use crate::data_dir::{DataDir, read_file};
 use crate::error::Error;
 use crate::output::{Form, Output};
 use crate::store::Taken;
+use crate::store::product_key::Worth;
 
 /// The publisher's authority: product keys, catalogues, certified hosts, activations, revocations.
 #[derive(Debug, Parser)]
@@ -348,6 +349,14 @@ fn proposed(number: u64) -> Output {
         "Another administrator confirms it in the console, or on this machine with `keymuster-authority proposal confirm \
          {number}`. It expires after 7 days."
     ))
+}
+
+/// What a key is worth, for people.
+pub fn worth_words(worth: &Worth) -> String {
+    match worth {
+        Worth::Host(worth) => key_mint_host::worth_words(worth),
+        Worth::Mak(worth) => key_mint_mak::worth_words(worth),
+    }
 }
 
 /// What was taken back, for machines.

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod overview;
 pub mod pack;
 pub mod proposals;
+pub mod reach;
 pub mod refusals;
 pub mod responses;
 pub mod revocations;
@@ -61,7 +62,7 @@ impl Query {
     }
 
     /// The address of the next page of a list at a path.
-    pub fn link(&self, path: &str, next: Option<&str>) -> String {
+    pub fn link(&self, path: impl std::fmt::Display, next: Option<&str>) -> String {
         let Some(next) = next else { return String::new() };
         let mut link = form_urlencoded::Serializer::new(format!("{path}?"));
         for (name, value) in [("search", &self.search), ("customer", &self.customer)] {

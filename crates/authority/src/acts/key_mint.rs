@@ -2,8 +2,10 @@
 //!
 //! A key is made, written down and audited in one transaction; it is shown once, and its tag is stored nowhere.
 
+use std::str::FromStr;
+
 use keymuster_core::catalogue::{Catalogue, Edition};
-use keymuster_core::duration::Duration;
+use keymuster_core::duration::{Duration, NotADuration};
 use keymuster_core::entitlement::{Pool, SEAT_SECS_MAX};
 use keymuster_core::id::Slug;
 use keymuster_core::key::{KeyKind, ProductKey};
@@ -177,5 +179,54 @@ pub fn no_customer(tx: &Transaction<'_>, customer: &Slug) -> Error {
     match store::customer::list(tx) {
         Ok(known) => Error::Rule(unknown("customer", customer.as_str(), known.iter().map(|known| known.slug.as_str()))),
         Err(failure) => failure.into(),
+    }
+}
+
+/// `render-farm=8,term=30m`.
+impl FromStr for PoolOrder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PoolOrder, String> {
+        let mut parts = text.split(',');
+        let (edition, seats) = parts.next().and_then(|first| first.split_once('=')).ok_or("expected EDITION=SEATS")?;
+        let edition = edition.trim().parse().map_err(|error| format!("{edition:?}: {error}"))?;
+        let seats = seats.trim().parse().ok().filter(|seats| *seats > 0).ok_or("SEATS is a whole number from 1")?;
+        let default = |text: &str| text.parse().map_err(|error: NotADuration| error.to_string());
+        let mut order = PoolOrder { edition, seats, term: default("1h")?, guard: default("10m")? };
+        for part in parts {
+            let (name, value) = part.split_once('=').ok_or("expected term=DURATION or guard=DURATION")?;
+            let value = default(value)?;
+            match name.trim() {
+                "term" => order.term = value,
+                "guard" => order.guard = value,
+                other => return Err(format!("there is no {other:?}; a pool has term and guard")),
+            }
+        }
+        Ok(order)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_are_an_edition_seats_and_maybe_times() {
+        for (text, expected) in [
+            ("render-farm=8", Some((8, 3600, 600))),
+            ("render-farm=8,term=30m", Some((8, 1800, 600))),
+            ("render-farm=8,guard=1 minute,term=1 day", Some((8, 86_400, 60))),
+            ("render-farm", None),
+            ("render-farm=0", None),
+            ("render-farm=x", None),
+            ("Render=8", None),
+            ("render-farm=8,term", None),
+            ("render-farm=8,term=soon", None),
+            ("render-farm=8,seats=1h", None),
+        ] {
+            let found = text.parse::<PoolOrder>().ok();
+            let numbers = found.map(|order| (order.seats, order.term.as_secs(), order.guard.as_secs()));
+            assert_eq!(numbers, expected, "{text}");
+        }
     }
 }

@@ -3,10 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Site, key_list, key_mint_host, key_mint_mak};
+use super::{Site, key_list, worth_words};
 use crate::error::Error;
 use crate::output::Output;
-use crate::store::product_key::Worth;
 use crate::{lookup, store};
 
 /// The options of `key show`.
@@ -24,10 +23,7 @@ impl Options {
         let minted = lookup::key(&authority, &tx, &self.key)?;
         let mut described = key_list::describe(&authority, &tx, &minted)?;
         let last_five = authority.key_of(&minted)?.last_five();
-        let worth = match &minted.worth {
-            Worth::Host(worth) => key_mint_host::worth_words(worth),
-            Worth::Mak(worth) => key_mint_mak::worth_words(worth),
-        };
+        let worth = worth_words(&minted.worth);
         let revoked = if described.revoked.is_empty() { "no" } else { &described.revoked };
         let mut text = format!(
             "{kind} …-{last_five}\n  id        {id}\n  customer  {customer}\n  for       {what}\n  worth     {worth}\n  \

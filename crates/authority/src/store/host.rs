@@ -112,9 +112,8 @@ pub fn ending(tx: &Transaction<'_>, from: Timestamp, to: Timestamp, limit: u32) 
 
 /// Hosts that are not revoked and have not asked since a time, those that are silent longest first.
 pub fn silent(tx: &Transaction<'_>, since: Timestamp, limit: u32) -> Result<Vec<Entitled>, Failure> {
-    let sql = format!(
-        "{ENTITLED} WHERE revoked_at IS NULL AND last_seen_at < $1 ORDER BY last_seen_at, host.id LIMIT $2"
-    );
+    let sql =
+        format!("{ENTITLED} WHERE revoked_at IS NULL AND last_seen_at < $1 ORDER BY last_seen_at, host.id LIMIT $2");
     all(tx, &sql, params![time(since), limit], read_entitled)
 }
 

@@ -22,6 +22,11 @@ impl Time {
         self.text()[..10].to_owned()
     }
 
+    /// Days since 1970.
+    pub fn day_number(self) -> u64 {
+        self.0 / DAY
+    }
+
     /// How far it is from another time, in its largest unit: `in 203 days`, `2 hours ago`.
     pub fn relative(self, now: &Time) -> String {
         match self.0.checked_sub(now.0) {
