@@ -46,6 +46,11 @@ impl Muster {
         self.count += 1;
     }
 
+    /// Takes a client out that asked last at `asked`: an administrator has released it.
+    pub fn forget(&mut self, asked: Timestamp) {
+        self.remove(asked);
+    }
+
     /// Distinct clients that asked in the window `(now - window, now]`. What has left the window is forgotten.
     pub fn count(&mut self, now: Timestamp) -> u64 {
         let begin = now.minus(self.window_secs);
@@ -151,6 +156,19 @@ mod tests {
         }
         let later = now.plus(150);
         assert_eq!((muster.silent(0, later), muster.falls_below(5, 500, later)), (4, None), "the oldest has left");
+    }
+
+    #[test]
+    fn a_client_that_is_forgotten_is_counted_again_when_it_asks() {
+        let now = Timestamp::from_secs(1_000);
+        let mut muster = Muster::new(100);
+        muster.asked(None, now);
+        muster.asked(None, now);
+        muster.forget(now);
+        muster.forget(now.minus(500));
+        assert_eq!(muster.count(now), 1);
+        muster.asked(Some(Timestamp::from_secs(0)), now);
+        assert_eq!(muster.count(now), 2);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::time::{Timestamp, duration_words};
 pub enum Refusal {
     ThresholdNotMet { count: u64, need: u32, retry_after_secs: u64 },
     SeatsExhausted { pool: Slug, seats: u32, next_end: Option<Timestamp>, retry_after_secs: u64 },
+    SeatReclaimed { pool: Slug, free_at: Timestamp, retry_after_secs: u64 },
+    ClientReleased { until: Timestamp },
     ClockSkew { client_time: Timestamp, host_time: Timestamp, tolerated_secs: u64 },
     EditionUnknown { edition: u16, catalogue_version: u32 },
     EditionNotCovered { edition: Slug },
@@ -64,6 +66,8 @@ impl Refusal {
         match self {
             Refusal::ThresholdNotMet { .. } => &codes::THRESHOLD_NOT_MET,
             Refusal::SeatsExhausted { .. } => &codes::SEATS_EXHAUSTED,
+            Refusal::SeatReclaimed { .. } => &codes::SEAT_RECLAIMED,
+            Refusal::ClientReleased { .. } => &codes::CLIENT_RELEASED,
             Refusal::ClockSkew { .. } => &codes::CLOCK_SKEW,
             Refusal::EditionUnknown { .. } => &codes::EDITION_UNKNOWN,
             Refusal::EditionNotCovered { .. } => &codes::EDITION_NOT_COVERED,
@@ -105,6 +109,7 @@ impl Refusal {
         match self {
             Refusal::ThresholdNotMet { retry_after_secs, .. }
             | Refusal::SeatsExhausted { retry_after_secs, .. }
+            | Refusal::SeatReclaimed { retry_after_secs, .. }
             | Refusal::ExchangePending { retry_after_secs, .. } => Some(*retry_after_secs),
             _ => None,
         }
@@ -124,6 +129,10 @@ impl Refusal {
                 members.extend(next_end.map(|end| ("next_end", number(end.as_secs()))));
                 members
             }
+            Refusal::SeatReclaimed { pool, free_at, .. } => {
+                vec![("pool", text(pool)), ("free_at", number(free_at.as_secs()))]
+            }
+            Refusal::ClientReleased { until } => vec![("until", number(until.as_secs()))],
             Refusal::ClockSkew { client_time, host_time, tolerated_secs } => vec![
                 ("client_time", number(client_time.as_secs())),
                 ("host_time", number(host_time.as_secs())),
@@ -171,6 +180,12 @@ impl fmt::Display for Refusal {
             Refusal::SeatsExhausted { pool, seats, next_end, .. } => {
                 write!(f, "all {seats} seats of pool {pool} are taken")?;
                 next_end.map_or(Ok(()), |end| write!(f, "; the next one ends at {end}"))
+            }
+            Refusal::SeatReclaimed { pool, free_at, .. } => {
+                write!(f, "the administrator has reclaimed this seat of pool {pool}; it is free at {free_at}")
+            }
+            Refusal::ClientReleased { until } => {
+                write!(f, "the administrator has released this client; its leases run on until {until}")
             }
             Refusal::ClockSkew { client_time, host_time, tolerated_secs } => write!(
                 f,

@@ -24,6 +24,8 @@ pub struct Held {
     pub fence: u64,
     /// When others may have it: the lease's end and the pool's guard.
     pub free_at: Timestamp,
+    /// Whether an administrator has reclaimed it, so that its holder keeps it no longer than that.
+    pub is_reclaimed: bool,
 }
 
 impl Pool {
@@ -39,6 +41,12 @@ impl Pool {
 pub fn allot(pool: &Pool, seats: &SeatUse, shown: Option<u64>, now: Timestamp) -> Result<u64, Refusal> {
     if let Some(own) = seats.own.filter(|own| own.free_at > now) {
         return match shown {
+            // Those who wait for a seat come first, once it is free.
+            _ if own.is_reclaimed => Err(Refusal::SeatReclaimed {
+                pool: pool.id.clone(),
+                free_at: own.free_at,
+                retry_after_secs: own.free_at.secs_since(now).saturating_add(pool.term_secs / 2),
+            }),
             Some(fence) if fence < own.fence => Err(Refusal::SeatFenced { fence, newest: own.fence }),
             _ => Ok(own.fence),
         };
@@ -64,7 +72,7 @@ mod tests {
     fn check(own: Option<(u64, u64)>, others: u64, shown: Option<u64>, expected: Result<u64, &str>) {
         let id = "cad".parse().unwrap();
         let pool = Pool { id, edition: 7, seats: 2, term_secs: 3600, guard_secs: 60 };
-        let own = own.map(|(fence, free_in)| Held { fence, free_at: NOW.plus(free_in) });
+        let own = own.map(|(fence, free_in)| Held { fence, free_at: NOW.plus(free_in), is_reclaimed: false });
         let seats = SeatUse { own, others, next_end: Some(NOW.plus(90)), newest_fence: 9 };
         let found = allot(&pool, &seats, shown, NOW);
         assert_eq!(
@@ -85,6 +93,18 @@ mod tests {
         check(Some((4, 100)), 1, Some(3), Err("seat-fenced"));
         check(Some((4, 0)), 1, Some(4), Ok(10)); // Its seat became free, so it takes a new one,
         check(Some((4, 0)), 2, Some(4), Err("seats-exhausted")); // if there is one.
+    }
+
+    #[test]
+    fn a_reclaimed_seat_is_kept_until_it_is_free_and_no_longer() {
+        let pool = Pool { id: "cad".parse().unwrap(), edition: 7, seats: 1, term_secs: 3600, guard_secs: 60 };
+        let held = |free_in| Held { fence: 4, free_at: NOW.plus(free_in), is_reclaimed: true };
+        let seats = |own| SeatUse { own: Some(own), others: 0, next_end: None, newest_fence: 4 };
+        for shown in [None, Some(3), Some(4)] {
+            let refusal = allot(&pool, &seats(held(100)), shown, NOW).unwrap_err();
+            assert_eq!((refusal.code().name, refusal.retry_after_secs()), ("seat-reclaimed", Some(1900)));
+        }
+        assert_eq!(allot(&pool, &seats(held(0)), Some(4), NOW).unwrap(), 5, "the holder comes back as any other");
     }
 
     #[test]

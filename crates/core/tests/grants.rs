@@ -289,7 +289,7 @@ fn a_seat_comes_from_the_pool_that_was_asked_for_or_the_first() {
     check(&apart, &asked("cad-night"), "lease on 0, 7200 s, renew after 3600 s, threshold 1, seat 7 of cad-night");
     check(&apart, &asked("cad"), "lease on 1, 3600 s, renew after 1800 s, threshold 1, seat 7 of cad");
     check(&apart, &asked("desk"), unknown);
-    let held = Held { fence: 4, free_at: NOW.plus(60) };
+    let held = Held { fence: 4, free_at: NOW.plus(60), is_reclaimed: false };
     let holder = Setup { seats: SeatUse { own: Some(held), ..setup().seats }, ..setup() };
     let kept = "lease on 0, 3600 s, renew after 1800 s, threshold 1, seat 4 of cad";
     check(&holder, &ClientRequest { fence: Some(4), ..request(CAD) }, kept);

@@ -39,6 +39,18 @@ fn refusals() -> Vec<(Refusal, &'static str, &'static str, &'static str)> {
             "pool=cad seats=0 retry=60",
         ),
         (
+            Refusal::SeatReclaimed { pool: slug("cad"), free_at: AT, retry_after_secs: 60 },
+            "seat-reclaimed",
+            "the administrator has reclaimed this seat of pool cad; it is free at 2027-01-15T08:00:00Z",
+            "pool=cad free_at=1800000000 retry=60",
+        ),
+        (
+            Refusal::ClientReleased { until: AT },
+            "client-released",
+            "the administrator has released this client; its leases run on until 2027-01-15T08:00:00Z",
+            "until=1800000000",
+        ),
+        (
             Refusal::ClockSkew { client_time: AT, host_time: AT.plus(90), tolerated_secs: 45 },
             "clock-skew",
             "the client's clock says 2027-01-15T08:00:00Z, the host's says 2027-01-15T08:01:30Z; 45 seconds of difference \

@@ -3,4 +3,6 @@
 //! An act takes a [`By`](keymuster_service::console::By) with the permission it needs, and writes its entry in the audit in
 //! the transaction that does it.
 
+pub mod client;
+pub mod seat;
 pub mod settings;

@@ -16,6 +16,7 @@ use keymuster_service::database::Pool;
 use keymuster_service::{Env, Problem, health, problem};
 
 use crate::engine::Engine;
+use crate::glance::Glance;
 use crate::site::Home;
 use crate::{admin_api, pages, store};
 
@@ -29,6 +30,8 @@ pub struct Administration {
     pub console: Console,
     /// Decides on the requests of clients, and knows the counts.
     pub engine: Engine,
+    /// What is known of all clients together.
+    pub glance: Glance,
     /// Where database and signing key are.
     pub data_dir: Arc<Path>,
 }
@@ -45,6 +48,7 @@ impl Administration {
         let pool = Pool::new(data_dir.join(store::FILE_NAME), store::connect);
         let site = host.to_string()[..8].to_owned();
         Administration {
+            glance: Glance::new(engine.clone(), pool.clone(), env.clone()),
             console: Console::new(&pages::PRODUCT, site, names, pool, env),
             engine,
             data_dir: data_dir.into(),

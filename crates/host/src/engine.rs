@@ -4,6 +4,7 @@
 //! (head, counts) changes before the transaction that it mirrors is durable.
 
 mod batch;
+mod count;
 mod writer;
 
 use std::fmt;
@@ -24,8 +25,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::site::Home;
 use crate::store;
+pub(crate) use count::{Counting, count_clients};
+pub(crate) use writer::BEHIND_SECS_MAX;
 use writer::Writer;
-pub(crate) use writer::{BEHIND_SECS_MAX, count_clients};
 
 /// Requests that may wait; the next ones are told to come back. At ten thousand a second they wait half a second.
 const QUEUE_MAX: usize = 4096;
@@ -50,6 +52,16 @@ pub struct Running {
 enum Message {
     Request(Box<Ask>),
     Probe(oneshot::Sender<Result<(), Unavailable>>),
+    Counts(oneshot::Sender<Result<Vec<Counted>, Unavailable>>),
+}
+
+/// How many clients a family counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counted {
+    /// A publisher's number and a family's.
+    pub scope: (i64, u16),
+    /// Distinct clients in the window.
+    pub count: u64,
 }
 
 /// A verified request and the way back to its sender.
@@ -140,6 +152,13 @@ impl Engine {
         let (reply, answer) = oneshot::channel();
         let ask = Box::new(Ask { request, address, reply });
         self.queue.try_send(Message::Request(ask)).map_err(|_| Unavailable::Busy)?;
+        answer.await.unwrap_or(Err(Unavailable::Failed))
+    }
+
+    /// The counts of all families in which somebody has asked, behind everything that waits.
+    pub async fn counts(&self) -> Result<Vec<Counted>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Message::Counts(reply)).map_err(|_| Unavailable::Busy)?;
         answer.await.unwrap_or(Err(Unavailable::Failed))
     }
 

@@ -18,6 +18,7 @@ pub mod dns;
 pub mod engine;
 pub mod exchange;
 pub mod forecast;
+pub mod glance;
 pub mod listening;
 pub mod serving;
 

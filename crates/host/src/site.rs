@@ -75,6 +75,22 @@ impl Site {
     pub fn publisher(&self, id: &Slug) -> Option<&Publisher> {
         self.publishers.iter().find(|publisher| publisher.trust.publisher == *id)
     }
+
+    /// The publisher that this number stands for in the database.
+    pub fn numbered(&self, number: i64) -> Option<&Publisher> {
+        self.publishers.iter().find(|publisher| publisher.number == number)
+    }
+
+    /// The names of a publisher and of one of its editions: the publisher's id, the edition's id and name. What no
+    /// catalogue has is named by its number.
+    pub fn names(&self, publisher: i64, edition: u16) -> [String; 3] {
+        let held = self.numbered(publisher);
+        let id = held.map_or_else(|| publisher.to_string(), |held| held.trust.publisher.to_string());
+        match held.and_then(|held| held.catalogue.edition(edition)) {
+            Some(found) => [id, found.id.to_string(), found.name.to_string()],
+            None => [id, edition.to_string(), format!("edition {edition}")],
+        }
+    }
 }
 
 impl Publisher {

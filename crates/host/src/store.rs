@@ -11,6 +11,8 @@ pub mod host;
 pub mod host_key;
 pub mod ledger;
 pub mod publisher;
+pub mod refusal;
+pub mod release;
 pub mod seat;
 pub mod setting;
 pub mod shared_identity;

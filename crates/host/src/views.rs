@@ -3,6 +3,10 @@
 //! A view is loaded in one transaction that only reads. Times are seconds since 1970 in UTC.
 
 pub mod audit;
+pub mod client;
 pub mod clients;
 pub mod dns;
+pub mod clones;
+pub mod pools;
+pub mod refusals;
 pub mod settings;

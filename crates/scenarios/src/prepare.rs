@@ -67,6 +67,7 @@ fn write(home: &mut Home, numbers: std::ops::Range<u64>, with_keys: u64) -> anyh
             last_asked: asked,
             lease: lease.map(|lease| HeldLease { sequence: lease.position.sequence, expires: lease.expires }),
             detail_digest: client::detail_digest(&request, &address),
+            released_at: None,
         };
         client::put(&tx, 1, machine.id, &row)?;
         client::put_detail(&tx, 1, &request, &address, asked)?;

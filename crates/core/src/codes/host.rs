@@ -225,4 +225,22 @@ codes! {
         remedy: "on the host run `keymuster-host exchange export` and `keymuster-host exchange import`, or drop what is \
                  not wanted with `keymuster-host exchange drop`",
     }
+
+    SEAT_RECLAIMED: 220 "seat-reclaimed" Refusal 403 {
+        sentence: "an administrator has reclaimed this client's seat for others",
+        cause: "the administrator of the host has reclaimed the seat in the console, and given a reason",
+        check: "look up the client in the host's audit, `keymuster-host audit`: it names who reclaimed the seat and why",
+        check: "read `free_at` in the answer: until then the seat stays the client's, so that nobody else uses it as well",
+        remedy: "ask the host's administrator; the client asks again by itself once the seat is free, after those who \
+                 wait for one",
+    }
+
+    CLIENT_RELEASED: 221 "client-released" Refusal 403 {
+        sentence: "an administrator has released this client, and it is not activated again while a lease of it holds",
+        cause: "the administrator of the host has released the machine in the console, and given a reason",
+        check: "look up the client in the host's audit, `keymuster-host audit`: it names who released the client and why",
+        check: "run `keymuster status` on the client: it shows until when its lease holds",
+        remedy: "ask the host's administrator, who can take the release back; a machine that begins anew runs \
+                 `keymuster rearm`",
+    }
 }

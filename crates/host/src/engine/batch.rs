@@ -25,6 +25,7 @@ use rusqlite::Transaction;
 use super::Outcome;
 use crate::site::{Publisher, Site};
 use crate::store::client::{Client, HeldLease};
+use crate::store::shared_identity::Place;
 use crate::store::{self, counter, ledger};
 
 /// The counts of a host, by publisher and family.
@@ -41,6 +42,8 @@ pub(super) struct Batch<'a> {
     changes: Changes,
     outcomes: BTreeMap<(i64, &'static str), u64>,
     counters: BTreeMap<(i64, &'static str), u64>,
+    /// Whether a refusal was kept.
+    has_refused: bool,
     /// How many requests are kept for an exchange, once one of the batch needs to know.
     collected: Option<u64>,
 }
@@ -76,13 +79,17 @@ impl<'a> Batch<'a> {
         now: Timestamp,
     ) -> Batch<'a> {
         let changes = Changes { head, asked: Vec::new() };
-        Batch { tx, site, musters, now, changes, outcomes: BTreeMap::new(), counters: BTreeMap::new(), collected: None }
+        let (outcomes, counters) = (BTreeMap::new(), BTreeMap::new());
+        Batch { tx, site, musters, now, changes, outcomes, counters, has_refused: false, collected: None }
     }
 
     /// Stores what is stored once per batch.
     pub(super) fn finish(self) -> Result<Changes, Failure> {
         store::tally::add(self.tx, &self.outcomes, self.now)?;
         store::counter::add(self.tx, &self.counters)?;
+        if self.has_refused {
+            store::refusal::drop_oldest(self.tx)?;
+        }
         Ok(self.changes)
     }
 
@@ -103,7 +110,19 @@ impl<'a> Batch<'a> {
             self.decide_case(&case, &rows)?
         };
         self.tally(&case, &outcome);
+        if let Outcome::Refused(refusal) = &outcome {
+            self.keep_refusal(&case, refusal)?;
+        }
         Ok(outcome)
+    }
+
+    /// For the support desk: why this client was refused last (`docs/spec/refusals.md`, 4).
+    fn keep_refusal(&mut self, case: &Case<'_>, refusal: &Refusal) -> Result<(), Failure> {
+        let answered_at = case.own.filter(|own| own.last.answered_by.is_some()).map(|own| own.last_asked);
+        let address = case.address.to_string();
+        let said = store::refusal::Said { request: case.request, refusal, address: &address, answered_at };
+        self.has_refused = true;
+        store::refusal::note(self.tx, case.publisher.number, &said, self.now)
     }
 
     fn tally(&mut self, case: &Case<'_>, outcome: &Outcome) {
@@ -133,9 +152,12 @@ impl<'a> Batch<'a> {
         if !is_older && request.counter > own.last.counter {
             return Ok(());
         }
-        let before = store::client::address(self.tx, publisher.number, request.client, request.edition)?;
-        let addresses = [&*case.address.to_string(), before.as_deref().unwrap_or("-")];
-        store::shared_identity::note(self.tx, publisher.number, request.client, addresses, self.now)
+        let before = store::client::place(self.tx, publisher.number, request.client, request.edition)?;
+        let address = case.address.to_string();
+        let name = request.name.as_ref().map(|name| name.as_str());
+        let (address_before, name_before) = before.as_ref().map_or(("-", None), |(at, name)| (at, name.as_deref()));
+        let places = [Place { address: &address, name }, Place { address: address_before, name: name_before }];
+        store::shared_identity::note(self.tx, publisher.number, request.client, places, self.now)
     }
 
     /// What a new client that asks for the same would be answered: nothing is counted, nothing granted, nothing written.
@@ -189,6 +211,9 @@ impl<'a> Batch<'a> {
         }
         if request.act == Act::Release {
             return self.release(case);
+        }
+        if let Some(until) = released_until(rows).filter(|until| *until > self.now) {
+            return Ok(Outcome::Refused(Refusal::ClientReleased { until }));
         }
         let edition = match desk.covered_edition(request, self.now) {
             Ok(edition) => edition,
@@ -257,7 +282,7 @@ impl<'a> Batch<'a> {
         if let Some(seat) = &terms.seat {
             let pool = granted.entitlement.pools.iter().find(|pool| pool.id == seat.pool);
             let pool = pool.expect("the rules give seats of the entitlement's own pools");
-            let held = Held { fence: seat.fence, free_at: pool.free_at(terms.expires) };
+            let held = Held { fence: seat.fence, free_at: pool.free_at(terms.expires), is_reclaimed: false };
             let taken = store::seat::Taken { pool: pool.id.as_str(), client: case.request.client, seat: held };
             store::seat::take(self.tx, case.publisher.number, &taken, self.now)?;
         }
@@ -345,9 +370,9 @@ impl<'a> Batch<'a> {
         let address = case.address.to_string();
         let digest = store::client::detail_digest(request, &address);
         let kept = own.and_then(|own| own.lease);
-        let last_asked = match (request.act, own) {
-            (Act::Release, Some(own)) => own.last_asked,
-            _ => self.now,
+        let (last_asked, released_at) = match (request.act, own) {
+            (Act::Release, Some(own)) => (own.last_asked, own.released_at),
+            _ => (self.now, None),
         };
         let client = Client {
             edition: request.edition,
@@ -360,6 +385,7 @@ impl<'a> Batch<'a> {
             last_asked,
             lease: answer.map_or(kept, |(_, lease)| lease),
             detail_digest: digest,
+            released_at,
         };
         store::client::put(self.tx, publisher.number, request.client, &client)?;
         if own.is_none_or(|own| own.detail_digest != digest) {
@@ -367,6 +393,12 @@ impl<'a> Batch<'a> {
         }
         Ok(())
     }
+}
+
+/// Until when the leases hold of a client that an administrator has released; it is not activated before.
+fn released_until(rows: &[Client]) -> Option<Timestamp> {
+    let released = rows.iter().filter(|row| row.released_at.is_some());
+    released.filter_map(|row| row.lease).map(|lease| lease.expires).max()
 }
 
 /// What the rules need of a publisher.
@@ -385,8 +417,8 @@ fn seat_use(seats: Vec<(Slug, SeatUse)>) -> impl FnOnce(&Pool) -> SeatUse {
 
 /// Whether nothing is wrong with a request, and it only has to wait until others have asked, gone, or made an exchange.
 fn waits_for_others(refusal: &Refusal) -> bool {
-    use Refusal::{ExchangePending, SeatsExhausted, ThresholdNotMet};
-    matches!(refusal, ThresholdNotMet { .. } | SeatsExhausted { .. } | ExchangePending { .. })
+    use Refusal::{ExchangePending, SeatReclaimed, SeatsExhausted, ThresholdNotMet};
+    matches!(refusal, ThresholdNotMet { .. } | SeatsExhausted { .. } | SeatReclaimed { .. } | ExchangePending { .. })
 }
 
 fn read_lease(entry: &ledger::Entry, sequence: u64) -> Result<Lease, Failure> {

@@ -1,19 +1,21 @@
 //! The writer: takes what waits, decides it in one transaction, and answers once that is durable.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use keymuster_core::ledger::Head;
 use keymuster_core::muster::Muster;
 use keymuster_core::time::{MINUTE, Timestamp};
 use keymuster_service::Env;
 use keymuster_service::database::Failure;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::mpsc;
 
-use super::batch::{Batch, Counts};
-use super::{Ask, BATCH_MAX, Message, Outcome, Unavailable};
+use super::batch::{Batch, Counts, Scope};
+use super::count::count_clients;
+use super::{Ask, BATCH_MAX, Counted, Message, Outcome, Unavailable};
 use crate::site::Site;
 use crate::store;
+use crate::store::release::Act;
 
 /// How far the clock may lie behind the newest entry of the ledger, in seconds.
 pub(crate) const BEHIND_SECS_MAX: u64 = 5 * MINUTE;
@@ -23,12 +25,9 @@ pub(crate) const BEHIND_SECS_MAX: u64 = 5 * MINUTE;
 pub(super) struct Writer {
     db: Connection,
     env: Env,
-    site: Site,
+    memory: Memory,
     head: Head,
     newest_entry: Option<Timestamp>,
-    musters: Counts,
-    /// Changes when another program has written to the database: keys, packs and entitlements are then read again.
-    data_version: i64,
     /// Whether the last batch failed, so that a lasting failure is logged once.
     failing: bool,
     /// The damaged row that was met last, so that a client that comes again fills no log.
@@ -38,26 +37,24 @@ pub(super) struct Writer {
     transactions: u64,
 }
 
+/// What the writer remembers of the database, as others last left it.
+#[derive(Debug)]
+struct Memory {
+    site: Site,
+    musters: Counts,
+    /// The newest release of a client that the counts include.
+    newest_release: u64,
+    /// Changes when another program has written to the database: keys, packs and entitlements are then read again.
+    data_version: i64,
+}
+
 impl Writer {
     pub(super) fn new(mut db: Connection, site: Site, env: Env) -> Result<Writer, Failure> {
-        let data_version = data_version(&db)?;
-        let musters = count_clients(&db, &site)?;
         let tx = db.transaction()?;
         let (head, newest_entry) = store::ledger::head(&tx, site.host)?;
+        let memory = Memory::new(&tx, site)?;
         tx.commit()?;
-        Ok(Writer {
-            db,
-            env,
-            site,
-            head,
-            newest_entry,
-            musters,
-            data_version,
-            failing: false,
-            damaged: None,
-            decided: 0,
-            transactions: 0,
-        })
+        Ok(Writer { db, env, memory, head, newest_entry, failing: false, damaged: None, decided: 0, transactions: 0 })
     }
 
     /// Works until the queue is closed and empty.
@@ -71,6 +68,9 @@ impl Writer {
                     Message::Probe(reply) => {
                         // A caller that has gone away needs no answer, here and below.
                         let _ = reply.send(self.probe());
+                    }
+                    Message::Counts(reply) => {
+                        let _ = reply.send(self.counts());
                     }
                 }
             }
@@ -106,13 +106,14 @@ impl Writer {
 
     /// Decides all of them in one transaction. On failure nothing has happened, in the database or here.
     fn commit(&mut self, asks: &[Ask]) -> Result<Vec<Outcome>, Stopped> {
-        self.refresh()?;
         if self.failing {
             self.recover()?;
         }
         let now = self.now()?;
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Failure::from)?;
-        let mut batch = Batch::new(&tx, &self.site, self.head, &mut self.musters, now);
+        // From here on nobody else writes.
+        self.memory.refresh(&tx)?;
+        let mut batch = Batch::new(&tx, &self.memory.site, self.head, &mut self.memory.musters, now);
         let outcomes = asks.iter().map(|ask| batch.decide(&ask.request, ask.address)).collect::<Result<_, _>>()?;
         let changes = batch.finish()?;
         tx.commit().map_err(Failure::from)?;
@@ -123,7 +124,8 @@ impl Writer {
         }
         self.head = changes.head;
         for asked in changes.asked {
-            self.musters.entry(asked.scope).or_insert_with(|| Muster::new(asked.window_secs)).asked(asked.before, now);
+            let muster = self.memory.musters.entry(asked.scope).or_insert_with(|| Muster::new(asked.window_secs));
+            muster.asked(asked.before, now);
         }
         Ok(outcomes)
     }
@@ -141,13 +143,12 @@ impl Writer {
     /// After a failure the database tells what became of the last batch: its commit may have succeeded all the same.
     fn recover(&mut self) -> Result<(), Failure> {
         let tx = self.db.transaction()?;
-        let (head, newest_entry) = store::ledger::head(&tx, self.site.host)?;
-        tx.commit()?;
+        let (head, newest_entry) = store::ledger::head(&tx, self.memory.site.host)?;
         if head != self.head {
-            self.musters = count_clients(&self.db, &self.site)?;
+            self.memory = Memory::new(&tx, Site::load(&tx)?)?;
             (self.head, self.newest_entry) = (head, newest_entry);
         }
-        Ok(())
+        Ok(tx.commit()?)
     }
 
     /// The time, where it is one to sign with.
@@ -157,28 +158,17 @@ impl Writer {
         if is_behind { Err(Stopped::ClockBehind) } else { Ok(now) }
     }
 
-    /// Reads the site again where another program has changed it.
-    fn refresh(&mut self) -> Result<(), Failure> {
-        let version = data_version(&self.db)?;
-        if version == self.data_version {
-            return Ok(());
-        }
-        let tx = self.db.transaction()?;
-        let site = Site::load(&tx)?;
-        tx.commit()?;
-        let windows = |site: &Site| -> Vec<_> {
-            site.publishers
-                .iter()
-                .map(|held| (held.number, held.catalogue.version, held.catalogue.policy.window_secs))
-                .collect()
+    /// The counts as they stand, for whoever looks at them.
+    fn counts(&mut self) -> Result<Vec<Counted>, Unavailable> {
+        let now = self.env.now();
+        let mut look = || {
+            let tx = self.db.transaction()?;
+            self.memory.refresh(&tx)?;
+            Ok::<_, Failure>(tx.commit()?)
         };
-        if windows(&site) != windows(&self.site) {
-            self.musters = count_clients(&self.db, &site)?;
-        }
-        self.site = site;
-        self.data_version = version;
-        tracing::info!("read keys, packs, entitlements and settings again, as something was changed");
-        Ok(())
+        look().map_err(|failure| Unavailable::from(&failure))?;
+        let counts = self.memory.musters.iter_mut();
+        Ok(counts.map(|(scope, muster)| Counted { scope: *scope, count: muster.count(now) }).collect())
     }
 
     /// Logs where the work begins to fail and where it works again. A damaged row fails its own client alone.
@@ -199,6 +189,86 @@ impl Writer {
             _ => {}
         }
         self.failing = stopped.is_some();
+    }
+}
+
+impl Memory {
+    fn new(tx: &Transaction<'_>, site: Site) -> Result<Memory, Failure> {
+        let musters = count_clients(tx, &site)?;
+        Ok(Memory { musters, newest_release: store::release::newest(tx)?, data_version: data_version(tx)?, site })
+    }
+
+    /// Takes over what others have changed. A batch calls this in its own transaction, which keeps everybody else from
+    /// writing: so nobody is counted by what was so before a release.
+    fn refresh(&mut self, tx: &Transaction<'_>) -> Result<(), Failure> {
+        let version = data_version(tx)?;
+        if version == self.data_version {
+            return Ok(());
+        }
+        let site = Site::load(tx)?;
+        let windows = |site: &Site| -> Vec<_> {
+            let publishers = site.publishers.iter();
+            publishers.map(|held| (held.number, held.catalogue.version, held.catalogue.policy.window_secs)).collect()
+        };
+        if windows(&site) == windows(&self.site) {
+            self.site = site;
+            self.take_releases(tx)?;
+        } else {
+            (self.musters, self.newest_release) = (count_clients(tx, &site)?, store::release::newest(tx)?);
+            self.site = site;
+        }
+        self.data_version = version;
+        tracing::info!("read keys, packs, entitlements and settings again, as something was changed");
+        Ok(())
+    }
+
+    /// Counts whom an administrator has released no more, and whom he has kept again.
+    fn take_releases(&mut self, tx: &Transaction<'_>) -> Result<(), Failure> {
+        let entries = store::release::after(tx, self.newest_release)?;
+        for together in
+            entries.chunk_by(|one, other| (one.client, one.act, one.at) == (other.client, other.act, other.at))
+        {
+            let mut times: BTreeMap<Scope, Timestamp> = BTreeMap::new();
+            for entry in together {
+                let scope = (entry.publisher, self.family(entry.publisher, entry.edition));
+                let newest = times.entry(scope).or_insert(entry.asked_at);
+                *newest = entry.asked_at.max(*newest);
+            }
+            for (scope, asked_at) in times {
+                let first = together.first().expect("no group is empty");
+                let before = self.counted_otherwise(tx, scope, together)?;
+                let Some(muster) = self.musters.get_mut(&scope) else { continue };
+                match first.act {
+                    Act::Released => muster.forget(asked_at),
+                    Act::Kept => muster.asked(before, asked_at),
+                }
+            }
+            self.newest_release = together.last().map_or(self.newest_release, |entry| entry.sequence);
+        }
+        Ok(())
+    }
+
+    /// When the client of some entries last asked in a family for editions of which they do not tell.
+    fn counted_otherwise(
+        &self,
+        tx: &Transaction<'_>,
+        scope: Scope,
+        entries: &[store::release::Entry],
+    ) -> Result<Option<Timestamp>, Failure> {
+        let Some(entry) = entries.first() else { return Ok(None) };
+        let rows = store::client::of_id(tx, entry.publisher, entry.client)?;
+        let is_other = |row: &&store::client::Client| {
+            row.released_at.is_none()
+                && self.family(entry.publisher, row.edition) == scope.1
+                && !entries.iter().any(|entry| entry.edition == row.edition)
+        };
+        Ok(rows.iter().filter(is_other).map(|row| row.last_asked).max())
+    }
+
+    fn family(&self, publisher: i64, edition: u16) -> u16 {
+        let held = self.site.publishers.iter().find(|held| held.number == publisher);
+        let group = held.and_then(|held| held.catalogue.group_of(held.catalogue.edition(edition)?));
+        group.map_or(0, |group| group.family)
     }
 }
 
@@ -231,33 +301,6 @@ impl std::fmt::Display for Stopped {
             Stopped::ClockBehind => f.write_str("the clock lies behind the newest entry of the ledger; set the clock"),
         }
     }
-}
-
-/// Counts, per publisher and family, the clients that asked within the window.
-pub(crate) fn count_clients(db: &Connection, site: &Site) -> Result<Counts, Failure> {
-    let mut families: HashMap<(i64, u16), (u16, u64)> = HashMap::new();
-    for held in &site.publishers {
-        for edition in &held.catalogue.editions {
-            if let Some(group) = held.catalogue.group_of(edition) {
-                families.insert((held.number, edition.number), (group.family, held.catalogue.policy.window_secs));
-            }
-        }
-    }
-    let mut musters = Counts::new();
-    // The times of one client, by family: it counts once in each, at its newest time.
-    let mut client: Vec<((i64, u16), Timestamp)> = Vec::new();
-    store::client::each(db, |publisher, edition, asked, is_same| {
-        if !is_same {
-            client.clear();
-        }
-        let Some((family, window_secs)) = families.get(&(publisher, edition)) else { return };
-        let scope = (publisher, *family);
-        let muster = musters.entry(scope).or_insert_with(|| Muster::new(*window_secs));
-        let before = client.iter().filter(|(of, _)| *of == scope).map(|(_, at)| *at).max();
-        muster.asked(before, asked);
-        client.push((scope, asked));
-    })?;
-    Ok(musters)
 }
 
 fn data_version(db: &Connection) -> Result<i64, Failure> {

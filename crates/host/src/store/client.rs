@@ -27,6 +27,8 @@ pub struct Client {
     pub lease: Option<HeldLease>,
     /// Tells whether the description of the client has changed.
     pub detail_digest: i64,
+    /// When an administrator released it; `last_asked` is then 0.
+    pub released_at: Option<Timestamp>,
 }
 
 /// A lease that a client holds.
@@ -41,7 +43,7 @@ pub struct HeldLease {
 /// All editions of one client.
 pub fn of_id(tx: &Transaction<'_>, publisher: i64, id: ClientId) -> Result<Vec<Client>, Failure> {
     let sql = "SELECT edition, client_key, counter, request_id, answered_by, last_asked, lease_sequence, lease_expires, \
-               detail_digest FROM client WHERE publisher = ?1 AND client_id = ?2 ORDER BY edition";
+               detail_digest, released_at FROM client WHERE publisher = ?1 AND client_id = ?2 ORDER BY edition";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![publisher, id.to_string()])?;
     let mut clients = Vec::new();
@@ -74,6 +76,7 @@ fn read(row: &Row<'_>, id: ClientId) -> Result<Client, Failure> {
         last_asked: timestamp(integer(5, "last_asked")?),
         lease,
         detail_digest: integer(8, "detail_digest")?,
+        released_at: optional(9, "released_at")?.map(timestamp),
     })
 }
 
@@ -94,11 +97,12 @@ pub fn leases_held(
 /// Writes one client and edition, new or known.
 pub fn put(tx: &Transaction<'_>, publisher: i64, id: ClientId, client: &Client) -> Result<(), Failure> {
     let sql = "INSERT INTO client (publisher, client_id, edition, client_key, counter, request_id, answered_by, last_asked, \
-               lease_sequence, lease_expires, detail_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+               lease_sequence, lease_expires, detail_digest, released_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
                ON CONFLICT (publisher, client_id, edition) DO UPDATE SET counter = excluded.counter, \
                request_id = excluded.request_id, answered_by = excluded.answered_by, last_asked = excluded.last_asked, \
                lease_sequence = excluded.lease_sequence, lease_expires = excluded.lease_expires, \
-               detail_digest = excluded.detail_digest";
+               detail_digest = excluded.detail_digest, released_at = excluded.released_at";
     tx.prepare_cached(sql)?.execute(params![
         publisher,
         id.to_string(),
@@ -112,6 +116,7 @@ pub fn put(tx: &Transaction<'_>, publisher: i64, id: ClientId, client: &Client) 
         client.lease.map(|lease| integer(lease.sequence)),
         client.lease.map_or(0, |lease| seconds(lease.expires)),
         client.detail_digest,
+        client.released_at.map(seconds),
     ])?;
     Ok(())
 }
@@ -155,32 +160,68 @@ pub fn detail_digest(request: &ClientRequest, address: &str) -> i64 {
     i64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// The address from which a client asked last, as far as it was noted.
-pub fn address(tx: &Transaction<'_>, publisher: i64, id: ClientId, edition: u16) -> Result<Option<String>, Failure> {
-    let sql = "SELECT address FROM client_detail WHERE publisher = ?1 AND client_id = ?2 AND edition = ?3";
+/// The address from which a client asked last, and the name that it had, as far as they were noted.
+pub fn place(
+    tx: &Transaction<'_>,
+    publisher: i64,
+    id: ClientId,
+    edition: u16,
+) -> Result<Option<(String, Option<String>)>, Failure> {
+    let sql = "SELECT address, name FROM client_detail WHERE publisher = ?1 AND client_id = ?2 AND edition = ?3";
     let mut statement = tx.prepare_cached(sql)?;
-    Ok(statement.query_row(params![publisher, id.to_string(), edition], |row| row.get(0)).optional()?)
+    let place = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    Ok(statement.query_row(params![publisher, id.to_string(), edition], place).optional()?)
 }
 
-/// Calls `seen` with publisher, edition and last time of every client, those of one client one after the other; `is_same`
-/// tells whether the client is that of the call before.
-pub fn each(db: &Connection, mut seen: impl FnMut(i64, u16, Timestamp, bool)) -> Result<(), Failure> {
-    let sql = "SELECT publisher, client_id, edition, last_asked FROM client ORDER BY publisher, client_id, edition";
+/// What counting needs of one client and edition.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// The publisher's number.
+    pub publisher: i64,
+    /// The edition's number.
+    pub edition: u16,
+    /// Whether it is the client that was seen before this one.
+    pub is_same: bool,
+    /// When it was last counted; 0 where an administrator released it.
+    pub last_asked: Timestamp,
+    /// When its newest lease ends, unless it was given back.
+    pub lease_expires: Option<Timestamp>,
+    /// Whether its last request was answered, and not refused.
+    pub is_answered: bool,
+    /// Whether an administrator released it.
+    pub is_released: bool,
+}
+
+/// Shows every client, its editions one after the other.
+pub fn each(db: &Connection, mut see: impl FnMut(Seen)) -> Result<(), Failure> {
+    let sql = "SELECT publisher, client_id, edition, last_asked, lease_expires, answered_by IS NOT NULL, \
+               released_at IS NOT NULL FROM client ORDER BY publisher, client_id, edition";
     let mut statement = db.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut last = (0, String::new());
     while let Some(row) = rows.next()? {
         let publisher: i64 = row.get(0)?;
         let id = row.get_ref(1)?.as_str().map_err(|_| Failure::damaged("client", "client_id", "?", "not text"))?;
-        let asked =
-            row.get_ref(3)?.as_i64().map_err(|_| Failure::damaged("client", "last_asked", id, "not readable"))?;
+        let number = |index: usize, column: &str| {
+            row.get_ref(index)?.as_i64().map_err(|_| Failure::damaged("client", column, id, "not readable"))
+        };
+        let (asked, expires) = (number(3, "last_asked")?, number(4, "lease_expires")?);
         let is_same = last.0 == publisher && last.1 == id;
+        let seen = Seen {
+            publisher,
+            edition: row.get(2)?,
+            is_same,
+            last_asked: timestamp(asked),
+            lease_expires: (expires > 0).then(|| timestamp(expires)),
+            is_answered: row.get(5)?,
+            is_released: row.get(6)?,
+        };
         if !is_same {
             last.0 = publisher;
             last.1.clear();
             last.1.push_str(id);
         }
-        seen(publisher, row.get(2)?, timestamp(asked), is_same);
+        see(seen);
     }
     Ok(())
 }

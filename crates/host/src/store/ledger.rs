@@ -60,6 +60,12 @@ pub fn append(tx: &Transaction<'_>, head: &Head, epoch: u64, entry: &Entry, now:
     Ok(next)
 }
 
+/// When an entry was recorded.
+pub fn recorded_at(tx: &Transaction<'_>, sequence: u64) -> Result<Option<Timestamp>, Failure> {
+    let mut statement = tx.prepare_cached("SELECT recorded_at FROM ledger WHERE sequence = ?1")?;
+    Ok(statement.query_row([integer(sequence)], |row| row.get(0)).optional()?.map(timestamp))
+}
+
 /// The entry at a place.
 pub fn entry(tx: &Transaction<'_>, sequence: u64) -> Result<Option<Entry>, Failure> {
     let mut statement = tx.prepare_cached("SELECT kind, payload FROM ledger WHERE sequence = ?1")?;

@@ -5,9 +5,9 @@ use keymuster_core::id::ClientId;
 use keymuster_core::seats::{Held, SeatUse};
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{integer, number, seconds, timestamp};
+use super::{integer, number, parsed, seconds, timestamp};
 
 /// How a pool stands for one client. A seat counts until it is free, whether or not its row is still there.
 pub fn usage(
@@ -23,16 +23,17 @@ pub fn usage(
     let (others, next_end): (i64, Option<i64>) = tx
         .prepare_cached(sql)?
         .query_row(params![publisher, pool.id.as_str(), seconds(now), id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let sql = "SELECT fence, free_at FROM seat WHERE publisher = ?1 AND pool = ?2 AND client_id = ?3";
-    let own = tx
-        .prepare_cached(sql)?
-        .query_row(params![publisher, pool.id.as_str(), id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let sql = "SELECT fence, free_at, reclaimed_at FROM seat WHERE publisher = ?1 AND pool = ?2 AND client_id = ?3";
+    let held = |row: &Row<'_>| {
+        let (fence, free_at) = (number(row.get(0)?), timestamp(row.get(1)?));
+        Ok(Held { fence, free_at, is_reclaimed: row.get::<_, Option<i64>>(2)?.is_some() })
+    };
+    let own = tx.prepare_cached(sql)?.query_row(params![publisher, pool.id.as_str(), id], held).optional()?;
     let sql = "SELECT newest_fence FROM pool WHERE publisher = ?1 AND pool = ?2";
     let fence: Option<i64> =
         tx.prepare_cached(sql)?.query_row(params![publisher, pool.id.as_str()], |row| row.get(0)).optional()?;
     Ok(SeatUse {
-        own: own.map(|(fence, free_at)| Held { fence: number(fence), free_at: timestamp(free_at) }),
+        own,
         others: number(others),
         next_end: next_end.map(timestamp),
         newest_fence: fence.map_or(0, number),
@@ -55,9 +56,9 @@ pub fn take(tx: &Transaction<'_>, publisher: i64, taken: &Taken<'_>, now: Timest
     let Taken { pool, client, seat } = taken;
     let sql = "DELETE FROM seat WHERE publisher = ?1 AND pool = ?2 AND free_at <= ?3";
     tx.prepare_cached(sql)?.execute(params![publisher, pool, seconds(now)])?;
-    let sql = "INSERT INTO seat (publisher, pool, client_id, fence, free_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+    let sql = "INSERT INTO seat (publisher, pool, client_id, fence, free_at, taken_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                ON CONFLICT (publisher, pool, client_id) DO UPDATE SET fence = excluded.fence, free_at = excluded.free_at";
-    let row = params![publisher, pool, client.to_string(), integer(seat.fence), seconds(seat.free_at)];
+    let row = params![publisher, pool, client.to_string(), integer(seat.fence), seconds(seat.free_at), seconds(now)];
     tx.prepare_cached(sql)?.execute(row)?;
     let sql = "INSERT INTO pool (publisher, pool, newest_fence) VALUES (?1, ?2, ?3) \
                ON CONFLICT (publisher, pool) DO UPDATE SET newest_fence = excluded.newest_fence \
@@ -86,4 +87,83 @@ pub fn in_use(tx: &Transaction<'_>, publisher: i64, now: Timestamp) -> Result<Ve
     let mut statement = tx.prepare_cached(sql)?;
     let rows = statement.query_map(params![publisher, seconds(now)], |row| Ok((row.get(0)?, number(row.get(1)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A seat that is held, with what is known of its holder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Holder {
+    /// Who holds it.
+    pub client: ClientId,
+    /// Its fence.
+    pub fence: u64,
+    /// When others may have it, unless its holder renews or releases it.
+    pub free_at: Timestamp,
+    /// Since when it is held, where that was noted.
+    pub taken_at: Option<Timestamp>,
+    /// When an administrator reclaimed it.
+    pub reclaimed_at: Option<Timestamp>,
+    /// The machine's name, where it is sent.
+    pub name: Option<String>,
+    /// From where the machine asked last.
+    pub address: Option<String>,
+}
+
+/// Who holds the seats of a pool for an edition, in the order of their fences, behind one of them, at most `limit`.
+pub fn holders(
+    tx: &Transaction<'_>,
+    (publisher, pool, edition): (i64, &str, u16),
+    after: u64,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<Holder>, Failure> {
+    let sql = "SELECT s.client_id, s.fence, s.free_at, s.taken_at, s.reclaimed_at, d.name, d.address FROM seat s \
+               LEFT JOIN client_detail d ON d.publisher = s.publisher AND d.client_id = s.client_id AND d.edition = ?3 \
+               WHERE s.publisher = ?1 AND s.pool = ?2 AND s.free_at > ?4 AND s.fence > ?5 ORDER BY s.fence LIMIT ?6";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![publisher, pool, edition, seconds(now), integer(after), limit])?;
+    let mut holders = Vec::new();
+    while let Some(row) = rows.next()? {
+        let client: String = row.get(0)?;
+        holders.push(Holder {
+            client: parsed(&client, "seat", "client_id", &client)?,
+            fence: number(row.get(1)?),
+            free_at: timestamp(row.get(2)?),
+            taken_at: row.get::<_, Option<i64>>(3)?.map(timestamp),
+            reclaimed_at: row.get::<_, Option<i64>>(4)?.map(timestamp),
+            name: row.get(5)?,
+            address: row.get(6)?,
+        });
+    }
+    Ok(holders)
+}
+
+/// The pools in which a client holds a seat, with the seat.
+pub fn of_client(
+    tx: &Transaction<'_>,
+    publisher: i64,
+    client: ClientId,
+    now: Timestamp,
+) -> Result<Vec<(String, Held)>, Failure> {
+    let sql = "SELECT p.pool, s.fence, s.free_at, s.reclaimed_at FROM pool p CROSS JOIN seat s \
+               ON s.publisher = p.publisher AND s.pool = p.pool AND s.client_id = ?2 \
+               WHERE p.publisher = ?1 AND s.free_at > ?3 ORDER BY p.pool";
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map(params![publisher, client.to_string(), seconds(now)], |row| {
+        let (fence, free_at) = (number(row.get(1)?), timestamp(row.get(2)?));
+        Ok((row.get(0)?, Held { fence, free_at, is_reclaimed: row.get::<_, Option<i64>>(3)?.is_some() }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Marks a seat that is held as reclaimed: it is not renewed. Returns whether there is one that was not yet.
+pub fn reclaim(
+    tx: &Transaction<'_>,
+    publisher: i64,
+    pool: &str,
+    client: ClientId,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let sql = "UPDATE seat SET reclaimed_at = ?4 \
+               WHERE publisher = ?1 AND pool = ?2 AND client_id = ?3 AND free_at > ?4 AND reclaimed_at IS NULL";
+    Ok(tx.execute(sql, params![publisher, pool, client.to_string(), seconds(now)])? > 0)
 }

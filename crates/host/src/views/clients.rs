@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use keymuster_core::time::Timestamp;
+use keymuster_service::console::bounded;
 use keymuster_service::database::Failure;
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ const READ_MAX: u32 = 60_000;
 /// What a whole row costs beside an entry of an index: it lies somewhere else on the disk.
 const ROW_COST: u32 = 40;
 /// A filter that leaves at most so many is read through its index.
-const FEW: u64 = 2000;
+const FEW: u64 = 4000;
 /// Bytes of what is searched for; names are shorter than 129.
 const TEXT_MAX: usize = 128;
 
@@ -39,24 +40,44 @@ const TEXT_MAX: usize = 128;
 #[into_params(parameter_in = Query)]
 pub struct Query {
     /// The beginning of a machine's name, of a client id or of an address.
+    #[param(max_length = 128)]
+    #[serde(deserialize_with = "bounded::text::<128, _>")]
     pub search: String,
     /// The publisher's id.
+    #[param(max_length = 64)]
+    #[serde(deserialize_with = "bounded::text::<64, _>")]
     pub publisher: String,
     /// The edition's id, or its number.
+    #[param(max_length = 64)]
+    #[serde(deserialize_with = "bounded::text::<64, _>")]
     pub edition: String,
     /// The state, by its name.
+    #[param(max_length = 64)]
+    #[serde(deserialize_with = "bounded::text::<64, _>")]
     pub state: String,
     /// The beginning of an address.
+    #[param(max_length = 64)]
+    #[serde(deserialize_with = "bounded::text::<64, _>")]
     pub address: String,
     /// Only ids by which more than one machine has asked: `yes`.
+    #[param(max_length = 8)]
+    #[serde(deserialize_with = "bounded::text::<8, _>")]
     pub shared: String,
     /// `asked`, `name`, `lease-end` or `first-seen`.
+    #[param(max_length = 16)]
+    #[serde(deserialize_with = "bounded::text::<16, _>")]
     pub sort: String,
     /// `down` or `up`; times come down and names up where nothing is said.
+    #[param(max_length = 8)]
+    #[serde(deserialize_with = "bounded::text::<8, _>")]
     pub direction: String,
     /// Where the page before has ended: its `next`.
+    #[param(max_length = 400)]
+    #[serde(deserialize_with = "bounded::text::<400, _>")]
     pub after: String,
     /// Rows of the page.
+    #[param(minimum = 1, maximum = 1000)]
+    #[serde(deserialize_with = "bounded::number::<1, 1000, _, _>")]
     pub limit: Option<u16>,
 }
 
@@ -338,7 +359,7 @@ impl<'a> Search<'a> {
             name.starts_with(text) || row.address.starts_with(text) || row.client.to_string().starts_with(text)
         };
         let is_of_edition = self.edition.as_ref().is_none_or(|wanted| {
-            let (id, _) = self.edition_names(row);
+            let [_, id, _] = self.site.names(row.publisher, row.edition);
             id == *wanted || row.edition.to_string() == *wanted
         });
         text.as_ref().is_none_or(found)
@@ -360,10 +381,9 @@ impl<'a> Search<'a> {
     }
 
     fn row(&self, row: &Listed) -> ClientRow {
-        let held = self.site.publishers.iter().find(|held| held.number == row.publisher);
-        let (edition, edition_name) = self.edition_names(row);
+        let [publisher, edition, edition_name] = self.site.names(row.publisher, row.edition);
         ClientRow {
-            publisher: held.map_or_else(|| row.publisher.to_string(), |held| held.trust.publisher.to_string()),
+            publisher,
             edition,
             edition_name,
             client: row.client.to_string(),
@@ -377,14 +397,6 @@ impl<'a> Search<'a> {
             lease_expires: row.lease_expires.map(Timestamp::as_secs),
             is_shared: row.is_shared,
         }
-    }
-
-    /// The edition's id and name.
-    fn edition_names(&self, row: &Listed) -> (String, String) {
-        let held = self.site.publishers.iter().find(|held| held.number == row.publisher);
-        let edition = held.and_then(|held| held.catalogue.edition(row.edition));
-        let unknown = || (row.edition.to_string(), format!("edition {}", row.edition));
-        edition.map_or_else(unknown, |edition| (edition.id.to_string(), edition.name.to_string()))
     }
 
     fn cursor(&self, place: &Place) -> String {

@@ -70,6 +70,7 @@ fn write_batch(home: &mut Home, machines: &[Machine], is_new: bool, env: &Env) -
             last_asked: now,
             lease: Some(client::HeldLease { sequence: head.sequence, expires: now.plus(180 * DAY) }),
             detail_digest: 1,
+            released_at: None,
         };
         client::put(&tx, 1, machine.id, &row)?;
     }

@@ -4,9 +4,12 @@ use keymuster_core::codes;
 use keymuster_core::id::HostId;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::time::{DAY, HOUR};
+use keymuster_host::acts;
+use keymuster_host::site::Home;
 use keymuster_scenarios::fixture::{Publisher, SEAT_EDITION, VOLUME_EDITION};
 use keymuster_scenarios::load::{Answer, Machine};
 use keymuster_service::Env;
+use keymuster_service::console::By;
 
 use super::Row;
 use crate::common::{Host, Place};
@@ -39,6 +42,11 @@ impl Served {
     /// The same for a machine that was never seen before.
     pub fn asked_anew(&self, change: impl FnOnce(&mut ClientRequest)) -> String {
         self.asked(&mut machine(), change)
+    }
+
+    /// The host's data directory, as its administrator's acts open it.
+    fn home(&self) -> Home {
+        Home::open(&self.place.data_dir, &Env::system()).unwrap()
     }
 
     /// What is granted to a machine, which must be something.
@@ -77,6 +85,25 @@ pub const ROWS: &[Row<Served>] = &[
         let said = served.asked_anew(for_seat);
         served.granted(&mut holder, seat_back);
         said
+    }),
+    (&codes::SEAT_RECLAIMED, |served| {
+        let mut holder = machine();
+        served.granted(&mut holder, for_seat);
+        let by = By::local_user(Env::system().now());
+        let pool = "pool".parse().unwrap();
+        let whose = (&served.place.publisher.trust.publisher, &pool);
+        acts::seat::reclaim(&mut served.home(), &by, whose, holder.id, &"for a test".parse().unwrap()).unwrap();
+        let said = served.asked(&mut holder, for_seat);
+        served.granted(&mut holder, seat_back);
+        said
+    }),
+    (&codes::CLIENT_RELEASED, |served| {
+        let mut released = machine();
+        served.granted(&mut released, |_| ());
+        let by = By::local_user(Env::system().now());
+        let publisher = &served.place.publisher.trust.publisher;
+        acts::client::release(&mut served.home(), &by, publisher, released.id, &"for a test".parse().unwrap()).unwrap();
+        served.asked(&mut released, |_| ())
     }),
     (&codes::CLOCK_SKEW, |served| served.asked_anew(|request| request.time = request.time.plus(2 * DAY))),
     (&codes::EDITION_UNKNOWN, |served| served.asked_anew(|request| request.edition = 999)),

@@ -122,6 +122,16 @@ impl State {
         }
     }
 
+    /// The kind of its badge.
+    pub fn kind(self) -> &'static str {
+        match self {
+            State::Licensed => "good",
+            State::Overdue | State::Ending => "warn",
+            State::Ended | State::Refused => "bad",
+            State::Returned | State::Released => "",
+        }
+    }
+
     /// The state of this name.
     pub(super) fn named(name: &str) -> Result<State, String> {
         let found = State::ALL.into_iter().find(|state| state.name() == name);
