@@ -1,6 +1,10 @@
 //! The administration interface, `/api/v1`: what the console can do, as JSON. One file per noun.
 
 pub mod audit;
+pub mod clients;
+pub mod overview;
+pub mod refusals;
+pub mod seats;
 pub mod settings;
 
 use axum::Router;
@@ -37,5 +41,15 @@ fn described() -> OpenApiRouter<Administration> {
         .routes(routes!(settings::list))
         .routes(routes!(settings::show, settings::put, settings::delete))
         .routes(routes!(settings::preview))
+        .routes(routes!(overview::show))
+        .routes(routes!(clients::list))
+        .routes(routes!(clients::show))
+        .routes(routes!(clients::release))
+        .routes(routes!(clients::keep))
+        .routes(routes!(clients::list_clones))
+        .routes(routes!(refusals::list))
+        .routes(routes!(seats::list))
+        .routes(routes!(seats::show))
+        .routes(routes!(seats::reclaim))
         .routes(routes!(audit::list))
 }

@@ -4,7 +4,7 @@
 
 mod accounts;
 mod audit;
-mod check;
+pub(crate) mod check;
 mod dns;
 mod exchange;
 mod key_install;

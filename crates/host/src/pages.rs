@@ -1,8 +1,15 @@
 //! The console: one file per page, with what its template may use, its handlers, and samples of all its states.
 
 pub mod audit;
+pub mod client;
+pub mod clients;
+pub mod clones;
+pub mod overview;
+pub mod refusals;
+pub mod seats;
 pub mod setting;
 pub mod settings;
+mod shown;
 
 use keymuster_service::console::permission::Permission;
 use keymuster_service::console::routes::Routes;
@@ -20,7 +27,11 @@ pub static PRODUCT: Product = Product {
 };
 
 /// In this order: Overview, Clients, Seats, Clones, Keys, Products, Exchange, DNS, Settings, Codes, Audit, Accounts.
-static NAV: [Nav; 3] = [
+static NAV: [Nav; 7] = [
+    Nav { label: "Overview", href: "/", icon: "overview", needs: Permission::Look },
+    Nav { label: "Clients", href: "/clients", icon: "clients", needs: Permission::Look },
+    Nav { label: "Seats", href: "/seats", icon: "seats", needs: Permission::Look },
+    Nav { label: "Clones", href: "/clones", icon: "copy", needs: Permission::Look },
     Nav { label: "Settings", href: "/settings", icon: "settings", needs: Permission::Look },
     Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
     Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },
@@ -30,6 +41,19 @@ static NAV: [Nav; 3] = [
 pub fn routes() -> Routes<Administration> {
     console::pages()
         .and(codes::page::routes())
+        .get("/", overview::show)
+        .get("/clients", clients::show)
+        .get("/clients.csv", clients::csv)
+        .get("/clients.json", clients::json)
+        .get("/clients/{publisher}/{client}", client::show)
+        .post("/clients/{publisher}/{client}/release", client::release)
+        .post("/clients/{publisher}/{client}/keep", client::keep)
+        .get("/refusals", refusals::show)
+        .get("/seats", seats::show)
+        .get("/seats/{publisher}/{pool}", seats::show_one)
+        .get("/seats/{publisher}/{pool}/{client}", seats::ask)
+        .post("/seats/{publisher}/{pool}/{client}", seats::reclaim)
+        .get("/clones", clones::show)
         .get("/settings", settings::show)
         .get("/settings/{name}", setting::show)
         .post("/settings/{name}", setting::change)
@@ -41,6 +65,17 @@ pub type Sample = (&'static str, String);
 
 /// Every page in every state.
 pub fn samples() -> Result<Vec<Sample>, askama::Error> {
-    let all = [settings::samples()?, setting::samples()?, codes::page::samples(&PRODUCT)?, audit::samples()?];
+    let all = [
+        settings::samples()?,
+        setting::samples()?,
+        codes::page::samples(&PRODUCT)?,
+        audit::samples()?,
+        overview::samples()?,
+        clients::samples()?,
+        client::samples()?,
+        refusals::samples()?,
+        seats::samples()?,
+        clones::samples()?,
+    ];
     Ok(all.into_iter().flatten().collect())
 }

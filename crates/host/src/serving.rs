@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The file in the data directory. Each change appends a line, and the last whole one counts, so that no reader sees half.
 const FILE_NAME: &str = "serving";
@@ -24,15 +25,17 @@ const READERS_WITHIN: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How the running server stands.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Serving {
     /// Its process.
     pub pid: u32,
     /// When it started, in seconds since 1970.
     pub since: u64,
     /// Where clients reach it.
+    #[schema(value_type = String)]
     pub clients: SocketAddr,
     /// Where administrators and supervisors reach it.
+    #[schema(value_type = String)]
     pub administration: SocketAddr,
     /// Whether the clients' address stands on its command line, and no setting counts.
     pub is_fixed: bool,
@@ -41,7 +44,8 @@ pub struct Serving {
 }
 
 /// A port that is set, and on which the server cannot listen.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = PortProblem)]
 pub struct Problem {
     /// The port.
     pub port: u16,

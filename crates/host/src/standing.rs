@@ -6,11 +6,12 @@ use keymuster_core::key::ProductKey;
 use keymuster_core::lease::LeaseKind;
 use keymuster_core::time::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::site::Publisher;
 
 /// How one edition stands.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct EditionStanding {
     /// The edition's name for machines.
     pub id: String,
@@ -29,7 +30,8 @@ pub struct EditionStanding {
 }
 
 /// A standing, as programs read it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ToSchema)]
+#[schema(as = EditionStandingWord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Word {
     /// An entitlement covers it.

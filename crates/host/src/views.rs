@@ -7,6 +7,8 @@ pub mod client;
 pub mod clients;
 pub mod dns;
 pub mod clones;
+pub mod overview;
 pub mod pools;
 pub mod refusals;
 pub mod settings;
+pub mod status;

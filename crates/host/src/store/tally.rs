@@ -6,7 +6,7 @@ use keymuster_core::time::{HOUR, Timestamp};
 use keymuster_service::database::Failure;
 use rusqlite::{Transaction, params};
 
-use super::{integer, number, seconds};
+use super::{integer, number, seconds, timestamp};
 
 /// Adds the outcomes of a batch.
 pub fn add(tx: &Transaction<'_>, outcomes: &BTreeMap<(i64, &'static str), u64>, now: Timestamp) -> Result<(), Failure> {
@@ -25,5 +25,27 @@ pub fn since(tx: &Transaction<'_>, publisher: i64, since: Timestamp) -> Result<V
     let sql = "SELECT outcome, SUM(requests) FROM tally WHERE publisher = ?1 AND hour >= ?2 GROUP BY outcome ORDER BY outcome";
     let mut statement = tx.prepare_cached(sql)?;
     let rows = statement.query_map(params![publisher, seconds(since)], |row| Ok((row.get(0)?, number(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many requests had one outcome in one hour.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tally {
+    /// When the hour begins.
+    pub hour: Timestamp,
+    /// The outcome.
+    pub outcome: String,
+    /// How many requests.
+    pub requests: u64,
+}
+
+/// The tallies of all publishers since `since`.
+pub fn all_since(tx: &Transaction<'_>, since: Timestamp) -> Result<Vec<Tally>, Failure> {
+    let sql =
+        "SELECT hour, outcome, SUM(requests) FROM tally WHERE hour >= ?1 GROUP BY hour, outcome ORDER BY hour, outcome";
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map([seconds(since)], |row| {
+        Ok(Tally { hour: timestamp(row.get(0)?), outcome: row.get(1)?, requests: number(row.get(2)?) })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -3,6 +3,7 @@
 //! The protocol has no queue: who is refused asks again. Those who were refused lately and hold no seat stand for it.
 
 use keymuster_core::entitlement::Pool;
+use keymuster_core::id::ClientId;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::database::Failure;
 use rusqlite::Transaction;
@@ -14,7 +15,7 @@ use crate::site::{Publisher, Site};
 use crate::store;
 
 /// Holders of one page.
-const HOLDERS: u32 = 100;
+pub const HOLDERS: u32 = 60;
 /// How many of those that wait are shown.
 const WAITING: u32 = 50;
 /// Whoever was refused longer ago waits no more, in seconds.
@@ -93,10 +94,7 @@ pub fn one(
     after: u64,
     now: Timestamp,
 ) -> Result<Option<PoolPage>, Failure> {
-    let held = site.publishers.iter().find(|held| held.trust.publisher.as_str() == publisher);
-    let found =
-        held.and_then(|held| pools(held).into_iter().find(|found| found.id.as_str() == pool).map(|pool| (held, pool)));
-    let Some((held, found)) = found else { return Ok(None) };
+    let Some((held, found)) = find(site, publisher, pool) else { return Ok(None) };
     let row = row(site, held, found, &store::seat::in_use(tx, held.number, now)?);
     let mut holders = store::seat::holders(tx, (held.number, pool, found.edition), after, now, HOLDERS + 1)?;
     let is_last = holders.len() <= HOLDERS as usize;
@@ -109,6 +107,29 @@ pub fn one(
         next,
         waiting: waiting.into_iter().map(|kept| Refused::new(site, kept)).collect(),
     }))
+}
+
+/// A pool and the seat that a client holds in it; `None` where it holds none.
+pub fn holder_of(
+    tx: &Transaction<'_>,
+    site: &Site,
+    (publisher, pool): (&str, &str),
+    client: ClientId,
+    now: Timestamp,
+) -> Result<Option<(PoolRow, Holder)>, Failure> {
+    let Some((held, found)) = find(site, publisher, pool) else { return Ok(None) };
+    let seats = store::seat::of_client(tx, held.number, client, now)?;
+    let Some((_, seat)) = seats.into_iter().find(|(of, _)| of == pool) else { return Ok(None) };
+    let before = (held.number, pool, found.edition);
+    let holders = store::seat::holders(tx, before, seat.fence.saturating_sub(1), now, 1)?;
+    let row = row(site, held, found, &store::seat::in_use(tx, held.number, now)?);
+    Ok(holders.into_iter().next().filter(|holder| holder.client == client).map(|one| (row, holder(one))))
+}
+
+fn find<'a>(site: &'a Site, publisher: &str, pool: &str) -> Option<(&'a Publisher, &'a Pool)> {
+    let held = site.publishers.iter().find(|held| held.trust.publisher.as_str() == publisher)?;
+    let found = pools(held).into_iter().find(|found| found.id.as_str() == pool)?;
+    Some((held, found))
 }
 
 /// The pools of a publisher's entitlements; of one that several have, the one that lasts longest.

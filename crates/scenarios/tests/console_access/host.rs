@@ -6,7 +6,7 @@ use keymuster_host::pages::PRODUCT;
 use keymuster_host::site::Home;
 use keymuster_host::store;
 use keymuster_scenarios::console::Console;
-use keymuster_service::console::permission::Permission::{Look, Settings};
+use keymuster_service::console::permission::Permission::{Handle, Look, Settings};
 use keymuster_service::edge::{self, Limits};
 use keymuster_service::{Env, Stop};
 
@@ -26,12 +26,35 @@ pub const TABLE: &[Line] = &[
     ("GET", "/sign-in", Anyone),
     ("POST", "/sign-in", Anyone),
     ("POST", "/sign-out", Anyone),
+    ("GET", "/", Persons(Look)),
+    ("GET", "/clients", Persons(Look)),
+    ("GET", "/clients.csv", Persons(Look)),
+    ("GET", "/clients.json", Persons(Look)),
+    ("GET", "/clients/{publisher}/{client}", Persons(Look)),
+    ("POST", "/clients/{publisher}/{client}/release", Persons(Handle)),
+    ("POST", "/clients/{publisher}/{client}/keep", Persons(Handle)),
+    ("GET", "/refusals", Persons(Look)),
+    ("GET", "/seats", Persons(Look)),
+    ("GET", "/seats/{publisher}/{pool}", Persons(Look)),
+    ("GET", "/seats/{publisher}/{pool}/{client}", Persons(Handle)),
+    ("POST", "/seats/{publisher}/{pool}/{client}", Persons(Handle)),
+    ("GET", "/clones", Persons(Look)),
     ("GET", "/audit", Persons(Look)),
     ("GET", "/settings", Persons(Look)),
     ("GET", "/settings/{name}", Persons(Look)),
     ("POST", "/settings/{name}", Persons(Settings)),
     ("GET", "/codes", Persons(Look)),
     ("GET", "/codes/{code}", Persons(Look)),
+    ("GET", "/api/v1/overview", Programs(Look)),
+    ("GET", "/api/v1/clients", Programs(Look)),
+    ("GET", "/api/v1/clients/{publisher}/{client}", Programs(Look)),
+    ("POST", "/api/v1/clients/{publisher}/{client}/release", Programs(Handle)),
+    ("POST", "/api/v1/clients/{publisher}/{client}/keep", Programs(Handle)),
+    ("GET", "/api/v1/clones", Programs(Look)),
+    ("GET", "/api/v1/refusals", Programs(Look)),
+    ("GET", "/api/v1/pools", Programs(Look)),
+    ("GET", "/api/v1/pools/{publisher}/{pool}", Programs(Look)),
+    ("POST", "/api/v1/pools/{publisher}/{pool}/{client}/reclaim", Programs(Handle)),
     ("GET", "/api/v1/audit", Programs(Look)),
     ("GET", "/api/v1/settings", Programs(Look)),
     ("GET", "/api/v1/settings/{name}", Programs(Look)),

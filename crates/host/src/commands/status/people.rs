@@ -6,8 +6,10 @@ use keymuster_core::codes;
 use keymuster_core::time::{DAY, HOUR, Timestamp, duration_words};
 
 use super::super::layout::{WIDTH, counted, fit, list};
-use super::{DnsReport, FamilyReport, IntervalReport, KeyReport, LeftOut, PublisherReport, Report, SharedReport};
 use crate::store::counter;
+use crate::views::status::{
+    DnsReport, FamilyReport, IntervalReport, KeyReport, LeftOut, PublisherReport, Report, SharedReport,
+};
 
 /// How long a bar is.
 const BAR: u64 = 20;
