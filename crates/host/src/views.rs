@@ -5,8 +5,8 @@
 pub mod audit;
 pub mod client;
 pub mod clients;
-pub mod dns;
 pub mod clones;
+pub mod dns;
 pub mod overview;
 pub mod pools;
 pub mod refusals;
