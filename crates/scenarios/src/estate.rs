@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, ensure};
 use keymuster_client::{Client, HostAddress, Product, Settings};
 
+use crate::console::Console;
 use crate::programs::{self, Running};
 
 /// Every root key of an estate is protected by this; an estate is a toy.
@@ -36,6 +37,8 @@ pub struct Authority {
 pub struct Host {
     /// Where clients reach it.
     pub address: SocketAddr,
+    /// Where it answers administrators, once it was started.
+    pub administration: String,
     directory: PathBuf,
     running: Option<Running>,
 }
@@ -100,6 +103,11 @@ impl Authority {
         Ok(command)
     }
 
+    /// Its console.
+    pub fn console(&self) -> anyhow::Result<Console> {
+        Ok(Console::new("keymuster-authority", socket(&self.administration)?, &self.directory))
+    }
+
     /// Stops the server as the publisher would; commands still work.
     pub fn stop(&mut self) -> anyhow::Result<()> {
         let mut running = self.running.take().context("the authority is not running")?;
@@ -140,7 +148,8 @@ impl Authority {
 impl Host {
     /// A host in a directory of its own, not started yet; it will listen on `port`, or on any where that is taken.
     pub fn new(root: &Path, port: u16) -> anyhow::Result<Host> {
-        Ok(Host { address: free_address(port)?, directory: root.join("host"), running: None })
+        let (address, directory) = (free_address(port)?, root.join("host"));
+        Ok(Host { address, administration: String::new(), directory, running: None })
     }
 
     fn command(&self) -> anyhow::Result<Command> {
@@ -169,8 +178,19 @@ impl Host {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.directory.with_extension("log"))?;
         let mut running = Running::start(&mut command, Stdio::from(log))?;
         running.line_after("listening on ")?;
+        self.administration = running.line_after("administration on ")?;
         self.running = Some(running);
         Ok(())
+    }
+
+    /// Its console.
+    pub fn console(&self) -> anyhow::Result<Console> {
+        Ok(Console::new("keymuster-host", socket(&self.administration)?, &self.directory))
+    }
+
+    /// The token for the first administrator, which it prints once at its start.
+    pub fn claim_token(&mut self) -> anyhow::Result<String> {
+        self.running.as_mut().context("the host is not running")?.line_after("one-time token ")
     }
 
     /// Stops it as an administrator would.
@@ -197,6 +217,10 @@ fn output(command: &mut Command, input: &str) -> anyhow::Result<Lines> {
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{:?} failed: {errors}", command.get_program());
     Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+}
+
+fn socket(url: &str) -> anyhow::Result<SocketAddr> {
+    url.trim_start_matches("http://").parse().with_context(|| format!("{url} is no address"))
 }
 
 /// The preferred port of this machine, or any that is free; 0 prefers none.

@@ -16,6 +16,11 @@ fn nothing_on_the_pages_of_the_host_keeps_anybody_from_using_them() {
     check("keymuster-host");
 }
 
+#[test]
+fn nothing_on_the_pages_of_the_authority_keeps_anybody_from_using_them() {
+    check("keymuster-authority");
+}
+
 fn check(program: &str) {
     let (storybook, browser) = (Storybook::open(program).unwrap(), Browser::start().unwrap());
     let mut findings = Vec::new();

@@ -1,5 +1,6 @@
 //! What administrators did, newest first, a page at a time.
 
+use keymuster_service::console::bounded;
 use keymuster_service::database::Failure;
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
@@ -17,12 +18,15 @@ const PAGE: u32 = 50;
 pub struct Query {
     /// Words that actor, act, subject or detail contains, in any case.
     #[param(max_length = 200)]
+    #[serde(deserialize_with = "bounded::text::<200, _>")]
     pub search: String,
     /// Where the page before has ended: its `next`.
     #[param(minimum = 1)]
+    #[serde(deserialize_with = "bounded::number::<1, { bounded::LARGEST }, _, _>")]
     pub after: Option<u64>,
     /// How many, at most 50.
     #[param(minimum = 1, maximum = 50)]
+    #[serde(deserialize_with = "bounded::number::<1, 50, _, _>")]
     pub limit: Option<u32>,
 }
 
@@ -59,7 +63,7 @@ pub struct Act {
 
 /// Loads one page.
 pub fn load(tx: &Transaction<'_>, query: &Query) -> Result<Page, Failure> {
-    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
+    let limit = query.limit.unwrap_or(PAGE);
     let mut entries = audit::before(tx, query.after, query.search.trim(), limit + 1)?;
     let is_last = entries.len() <= limit as usize;
     entries.truncate(limit as usize);

@@ -58,7 +58,16 @@ impl Browser {
 
     /// A picture of the whole page, as PNG.
     pub fn picture(&self) -> anyhow::Result<Vec<u8>> {
-        let picture = self.driver.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true }))?;
+        self.capture(true)
+    }
+
+    /// A picture of what the window shows, as PNG.
+    pub fn picture_of_window(&self) -> anyhow::Result<Vec<u8>> {
+        self.capture(false)
+    }
+
+    fn capture(&self, is_whole: bool) -> anyhow::Result<Vec<u8>> {
+        let picture = self.driver.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": is_whole }))?;
         Ok(STANDARD.decode(picture["data"].as_str().context("a picture without data")?)?)
     }
 
