@@ -20,6 +20,7 @@ use crate::programs::{self, Running};
 struct Host {
     running: Running,
     address: SocketAddr,
+    administration: SocketAddr,
     /// From the start of the process to its first line, which it writes when it listens.
     started_in_millis: f64,
 }
@@ -33,7 +34,9 @@ impl Host {
         let begin = Instant::now();
         let mut running = Running::start(&mut command, Stdio::from(log))?;
         let address = running.line_after("listening on http://")?.parse().context("no address")?;
-        Ok(Host { running, address, started_in_millis: begin.elapsed().as_secs_f64() * 1000.0 })
+        let started_in_millis = begin.elapsed().as_secs_f64() * 1000.0;
+        let administration = running.line_after("administration on http://")?.parse().context("no address")?;
+        Ok(Host { running, address, administration, started_in_millis })
     }
 
     /// Stops it, and returns how many requests it decided in how many transactions.

@@ -8,10 +8,13 @@ use keymuster_core::document::payload;
 use keymuster_core::grant::LastRequest;
 use keymuster_core::id::{EntitlementId, RequestId};
 use keymuster_core::lease::{Lease, LeaseKind, Position};
+use keymuster_core::refusal::Refusal;
 use keymuster_core::request::{Act, ClientRequest};
+use keymuster_core::seats::Held;
 use keymuster_core::time::{DAY, HOUR, Timestamp};
-use keymuster_host::site::{Home, Publisher as Held};
+use keymuster_host::site::{Home, Publisher as Holding};
 use keymuster_host::store::client::HeldLease;
+use keymuster_host::store::shared_identity::Place;
 use keymuster_host::store::{self, client, ledger};
 use keymuster_service::Env;
 
@@ -32,6 +35,39 @@ pub fn host_with_clients(data_dir: &Path, publisher: &Publisher, clients: u64, w
     }
     home.db.pragma_update(None, "synchronous", "full")?;
     home.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Adds what else happens to a host: seats that are held, refusals, shared ids, requests of a month.
+pub fn what_happened(data_dir: &Path) -> anyhow::Result<()> {
+    let env = Env::system();
+    let now = env.now();
+    let mut home = Home::open(data_dir, &env)?;
+    let publisher = home.site.publishers.first().context("no publisher")?.trust.publisher.clone();
+    let tx = home.db.transaction()?;
+    for number in 0..400 {
+        let seat = Held { fence: number + 1, free_at: now.plus(DAY).plus(number), is_reclaimed: false };
+        let taken = store::seat::Taken { pool: "pool", client: Machine::numbered(number).id, seat };
+        store::seat::take(&tx, 1, &taken, now)?;
+    }
+    for number in 0..u64::from(store::refusal::KEPT) {
+        let request = Machine::numbered(number).ask(Act::Activate, &publisher, VOLUME_EDITION, &env);
+        let refusal = Refusal::ThresholdNotMet { count: number, need: 1_000_000, retry_after_secs: 7200 };
+        let address = address(number, false).to_string();
+        let said = store::refusal::Said { request: &request, refusal: &refusal, address: &address, answered_at: None };
+        store::refusal::note(&tx, 1, &said, now.minus(10_000 - number))?;
+    }
+    for number in 0..3_000 {
+        let addresses = [address(number, false), address(number + 1, false)].map(|address| address.to_string());
+        let place = |address| Place { address, name: None };
+        let places = [place(&addresses[0]), place(&addresses[1])];
+        store::shared_identity::note(&tx, 1, Machine::numbered(number).id, places, now.minus(number))?;
+    }
+    for hour in 0..30 * 24 {
+        let outcomes = [((1, "granted"), 6_000), ((1, "threshold-not-met"), 40), ((1, "released"), 3)].into();
+        store::tally::add(&tx, &outcomes, now.minus(hour * HOUR))?;
+    }
+    tx.commit()?;
     Ok(())
 }
 
@@ -94,7 +130,12 @@ fn address(number: u64, has_key: bool) -> Ipv4Addr {
     if has_key { Ipv4Addr::LOCALHOST } else { Ipv4Addr::new(10, b, c, d) }
 }
 
-fn lease(held: &Held, request: &ClientRequest, position: Position, (issued, expires): (Timestamp, Timestamp)) -> Lease {
+fn lease(
+    held: &Holding,
+    request: &ClientRequest,
+    position: Position,
+    (issued, expires): (Timestamp, Timestamp),
+) -> Lease {
     let entitlement = held.entitlements.first().map(|granted| granted.entitlement.id);
     Lease {
         kind: LeaseKind::Volume,

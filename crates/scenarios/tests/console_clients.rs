@@ -1,6 +1,8 @@
 //! What the console tells of clients, held against a model that knows every one of them.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
+mod common;
+
 use std::collections::BTreeSet;
 
 use keymuster_core::time::{DAY, Timestamp};
@@ -202,4 +204,65 @@ fn a_state_begins_and_ends_to_the_second() {
     ] {
         assert_eq!(State::of(kept, terms(is_volume), now), expected, "{kept:?}");
     }
+}
+
+/// The ids of the clients on a page, and the address of the next one.
+fn ids_and_next(html: &str) -> (Vec<String>, Option<String>) {
+    let ids = html.split("data-row=\"").skip(1).map(|rest| rest[..32].to_owned()).collect();
+    let next = html.split("rel=\"next\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
+    (ids, next.map(|next| next.replace("&#38;", "&").replace("&amp;", "&")))
+}
+
+#[test]
+fn the_console_shows_and_exports_what_the_ledger_holds() {
+    let (directory, mut db) = ledger(300);
+    let data_dir = directory.path().join("host");
+    let mut host = common::Host::start(&data_dir, std::process::Stdio::null());
+    let ada = host.console(&data_dir).claim(&mut host.running).unwrap();
+    let now = Env::system().now();
+    let (everything, ..) = all(&mut db, &sorted("name", "up"), now);
+    for path in ["/", "/clients", "/refusals", "/seats", "/seats/fixture/pool", "/clones"] {
+        let page = ada.get(path).unwrap();
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.body.len() < 60_000, "{path} has {} bytes", page.body.len());
+    }
+
+    let (mut seen, mut path) = (Vec::new(), "/clients?sort=name".to_owned());
+    loop {
+        let (ids, next) = ids_and_next(&ada.get(&path).unwrap().body);
+        seen.extend(ids);
+        let Some(next) = next else { break };
+        path = next;
+    }
+    assert_eq!(seen, everything.iter().map(|row| row.client.clone()).collect::<Vec<_>>(), "each client once");
+
+    for (filter, kept) in [("", None), ("&state=ended", Some(State::Ended)), ("&search=nobody", Some(State::Released))]
+    {
+        let is_kept = |row: &&ClientRow| kept.is_none_or(|state| row.state == state && !filter.contains("nobody"));
+        let rows: Vec<&ClientRow> = everything.iter().filter(is_kept).collect();
+        let json = ada.get(&format!("/clients.json?sort=name{filter}")).unwrap();
+        assert_eq!(json.json().unwrap(), serde_json::to_value(&rows).unwrap(), "{filter}");
+        let csv = ada.get(&format!("/clients.csv?sort=name{filter}")).unwrap();
+        assert!(csv.header("content-disposition").contains("clients.csv"));
+        let lines: Vec<&str> = csv.body.lines().skip(1).collect();
+        assert_eq!(lines.len(), rows.len());
+        for (line, row) in lines.iter().zip(rows) {
+            assert!(line.contains(&row.client) && line.contains(row.state.name()), "{line} for {row:?}");
+        }
+    }
+    assert_eq!(ada.get("/clients?sort=size").unwrap().status, 422);
+    assert_eq!(ada.get("/clients/fixture/00000000000000000000000000000000").unwrap().status, 404);
+
+    let one = everything.iter().find(|row| row.state == State::Licensed).unwrap();
+    let place = format!("/clients/fixture/{}", one.client);
+    assert!(ada.get(&place).unwrap().body.contains("Release this client"));
+    assert_eq!(ada.post(&format!("{place}/release"), &[("reason", " ")]).unwrap().status, 422);
+    let released = ada.post(&format!("{place}/release"), &[("reason", "it was sold")]).unwrap();
+    assert_eq!((released.status, released.header("location")), (303, &*place));
+    assert!(ada.get(&place).unwrap().body.contains("Take the release back"));
+    assert!(ada.get("/audit").unwrap().body.contains("it was sold"));
+    assert_eq!(ada.post(&format!("{place}/keep"), &[("reason", "it came back")]).unwrap().status, 303);
+    let (after, ..) = all(&mut db, &sorted("name", "up"), now);
+    assert_eq!(after, everything, "as if nothing had been");
+    host.stop();
 }

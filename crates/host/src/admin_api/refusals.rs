@@ -12,7 +12,7 @@ use crate::site::Site;
 use crate::views::refusals;
 
 /// The last refusal of each client and edition, the newest first.
-#[utoipa::path(get, path = "/api/v1/refusals", tag = "clients", params(refusals::Query), responses((status = 200, body = refusals::Page)))]
+#[utoipa::path(get, path = "/api/v1/refusals", tag = "refusals", params(refusals::Query), responses((status = 200, body = refusals::Page)))]
 pub async fn list(
     _api: Api<Look>,
     State(app): State<Administration>,

@@ -15,7 +15,7 @@ use crate::store;
 use crate::store::shared_identity::{self, Shared, Used};
 
 /// How many ids are shown, of each publisher.
-const SHOWN: u32 = 50;
+const SHOWN: u32 = 30;
 /// An id that was noticed last before so many seconds is shown no more.
 const SHOWN_SECS: u64 = 365 * DAY;
 
