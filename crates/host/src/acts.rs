@@ -5,4 +5,5 @@
 
 pub mod client;
 pub mod seat;
+pub mod dns;
 pub mod settings;

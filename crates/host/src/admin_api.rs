@@ -5,6 +5,7 @@ pub mod clients;
 pub mod overview;
 pub mod refusals;
 pub mod seats;
+pub mod dns;
 pub mod settings;
 
 use axum::Router;
@@ -38,6 +39,9 @@ fn described() -> OpenApiRouter<Administration> {
     OpenApiRouter::with_openapi(Interface::openapi())
         .routes(routes!(codes::api::list))
         .routes(routes!(codes::api::show))
+        .routes(routes!(dns::show))
+        .routes(routes!(dns::publish))
+        .routes(routes!(dns::withdraw))
         .routes(routes!(settings::list))
         .routes(routes!(settings::show, settings::put, settings::delete))
         .routes(routes!(settings::preview))

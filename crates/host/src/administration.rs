@@ -17,8 +17,9 @@ use keymuster_service::{Env, Problem, health, problem};
 
 use crate::engine::Engine;
 use crate::glance::Glance;
+use crate::lookout::Lookout;
 use crate::site::Home;
-use crate::{admin_api, pages, store};
+use crate::{acts, admin_api, pages, store};
 
 /// The port on which administrators reach a host that was told no other.
 pub const ADMINISTRATION_PORT: u16 = 1689;
@@ -34,6 +35,8 @@ pub struct Administration {
     pub glance: Glance,
     /// Where database and signing key are.
     pub data_dir: Arc<Path>,
+    /// What DNS says.
+    pub lookout: Lookout,
 }
 
 impl FromRef<Administration> for Console {
@@ -47,12 +50,20 @@ impl Administration {
     pub fn new(engine: Engine, data_dir: &Path, host: HostId, names: Vec<String>, env: Env) -> Administration {
         let pool = Pool::new(data_dir.join(store::FILE_NAME), store::connect);
         let site = host.to_string()[..8].to_owned();
+        let data_dir: Arc<Path> = data_dir.into();
         Administration {
             glance: Glance::new(engine.clone(), pool.clone(), env.clone()),
+            lookout: Lookout::new(Arc::clone(&data_dir), env.clone()),
             console: Console::new(&pages::PRODUCT, site, names, pool, env),
             engine,
-            data_dir: data_dir.into(),
+            data_dir,
         }
+    }
+
+    /// Where acts that change DNS take place.
+    pub fn dns_place(&self) -> acts::dns::Place {
+        let (pool, env) = (self.console.pool().clone(), self.console.env().clone());
+        acts::dns::Place { data_dir: Arc::clone(&self.data_dir), pool, env }
     }
 
     /// Runs an act on the open data directory, as a command does; the granting engine notices what has changed.

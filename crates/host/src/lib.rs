@@ -31,5 +31,6 @@ pub mod acts;
 pub mod admin_api;
 pub mod administration;
 pub mod commands;
+pub mod lookout;
 pub mod pages;
 pub mod views;

@@ -7,6 +7,7 @@ pub mod clones;
 pub mod overview;
 pub mod refusals;
 pub mod seats;
+pub mod dns;
 pub mod setting;
 pub mod settings;
 mod shown;
@@ -22,16 +23,17 @@ pub static PRODUCT: Product = Product {
     name: "Keymuster host",
     program: "keymuster-host",
     cookie: "keymuster-host",
-    nav: &NAV,
+    nav: NAV,
     record: crate::store::audit::record_of_console,
 };
 
 /// In this order: Overview, Clients, Seats, Clones, Keys, Products, Exchange, DNS, Settings, Codes, Audit, Accounts.
-static NAV: [Nav; 7] = [
+static NAV: &[Nav] = &[
     Nav { label: "Overview", href: "/", icon: "overview", needs: Permission::Look },
     Nav { label: "Clients", href: "/clients", icon: "clients", needs: Permission::Look },
     Nav { label: "Seats", href: "/seats", icon: "seats", needs: Permission::Look },
     Nav { label: "Clones", href: "/clones", icon: "copy", needs: Permission::Look },
+    Nav { label: "DNS", href: "/dns", icon: "dns", needs: Permission::Look },
     Nav { label: "Settings", href: "/settings", icon: "settings", needs: Permission::Look },
     Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
     Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },
@@ -54,6 +56,10 @@ pub fn routes() -> Routes<Administration> {
         .get("/seats/{publisher}/{pool}/{client}", seats::ask)
         .post("/seats/{publisher}/{pool}/{client}", seats::reclaim)
         .get("/clones", clones::show)
+        .get("/dns", dns::show)
+        .post("/dns/publish", dns::publish)
+        .get("/dns/withdraw", dns::ask_withdraw)
+        .post("/dns/withdraw", dns::withdraw)
         .get("/settings", settings::show)
         .get("/settings/{name}", setting::show)
         .post("/settings/{name}", setting::change)
@@ -66,6 +72,7 @@ pub type Sample = (&'static str, String);
 /// Every page in every state.
 pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     let all = [
+        dns::samples()?,
         settings::samples()?,
         setting::samples()?,
         codes::page::samples(&PRODUCT)?,

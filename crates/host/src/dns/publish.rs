@@ -10,6 +10,7 @@ use keymuster_core::codes;
 use keymuster_service::Env;
 use keymuster_service::exit::Coded;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::authority::{primary_of, zone_of};
 use super::exchange::{Data, Found, Server, Step, refused};
@@ -18,23 +19,27 @@ use super::name::{DnsName, Wire};
 use super::{Publication, TTL_SECS, Zone};
 
 /// What was done, name by name.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = DnsPublished)]
 pub struct Published {
     /// In the order of the zones, the target's addresses last.
     pub entries: Vec<Entry>,
 }
 
 /// What was done at one name.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = DnsEntry)]
 pub struct Entry {
     /// Where the records stand.
+    #[schema(value_type = String)]
     pub name: DnsName,
     /// What was done there.
     pub change: Change,
 }
 
 /// What became of a host's own records at a name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = DnsChange)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// There was none before.

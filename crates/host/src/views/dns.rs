@@ -3,14 +3,17 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use keymuster_service::exit::Coded;
+use keymuster_service::database::Failure;
+use keymuster_service::exit::{Coded, Usage};
 use keymuster_service::{Env, database};
+use rusqlite::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::dns::{
     self, Comparison, DnsName, PRIORITY, Plan, SrvRecord, TsigKey, WEIGHT, Zone, compare, look, look_at, primary,
 };
+use crate::lookout::{Look, Seen};
 use crate::settings::HostSettings;
 use crate::store;
 
@@ -51,6 +54,46 @@ pub fn configured(data_dir: &Path) -> anyhow::Result<Configured> {
         zones.extend(domain.map(|name| Zone { name, priority, weight }));
     }
     Ok(Configured { zones, target, port, priority, weight, server: settings.server, key_file: settings.key_file })
+}
+
+impl Configured {
+    /// What is to be in DNS, where enough is set for that.
+    pub fn plan(self) -> Result<Plan, Usage> {
+        let target = self.target.filter(DnsName::is_qualified);
+        let target = target.ok_or_else(|| Usage("this host has no full name yet: set dns-target".to_owned()))?;
+        if self.zones.is_empty() {
+            return Err(Usage("no domain is set in which clients look for this host: set dns-zones".to_owned()));
+        }
+        Ok(Plan { zones: self.zones, port: self.port, target, addresses: Vec::new() })
+    }
+}
+
+/// How a host stands in DNS, for administrators.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Dns {
+    /// Whether the host publishes itself.
+    pub is_publishing: bool,
+    /// Why not, where it does not.
+    pub why_not: Option<String>,
+    /// When DNS was asked, in seconds since 1970; nothing while the first look lasts.
+    pub looked_at: Option<u64>,
+    /// What it said.
+    pub report: Option<Report>,
+    /// Why it is not known what it says.
+    pub problem: Option<String>,
+}
+
+/// How the host stands, from its settings and a look at DNS.
+pub fn load(tx: &Transaction<'_>, seen: &Seen) -> Result<Dns, Failure> {
+    let settings = HostSettings::load(tx)?.dns;
+    let why_not = settings.why_not();
+    let (report, problem) = match seen.last.as_ref().map(|(_, look)| &**look) {
+        Some(Look::Report(report)) => (Some(report.clone()), None),
+        Some(Look::Nothing(why)) => (None, Some(why.clone())),
+        None => (None, None),
+    };
+    let looked_at = seen.last.as_ref().map(|(at, _)| at.as_secs());
+    Ok(Dns { is_publishing: settings.is_publishing() && why_not.is_none(), why_not, looked_at, report, problem })
 }
 
 /// What DNS says about a host.
