@@ -85,7 +85,7 @@ impl Administration {
 pub fn limits() -> Limits {
     let (body, total) = (Duration::from_secs(60), Duration::from_secs(120));
     let large = Large { path: pages::responses::PATH, body_bytes: UPLOAD_BYTES_MAX, body, total, at_once: 2 };
-    Limits { body_bytes: BODY_BYTES_MAX, large: Some(large), ..Limits::default() }
+    Limits { body_bytes: BODY_BYTES_MAX, large: vec![large], ..Limits::default() }
 }
 
 /// Every route with its handler, and the list of all routes.

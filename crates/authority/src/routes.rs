@@ -19,7 +19,7 @@ const EXCHANGE: &str = "/v1/exchange";
 pub fn limits() -> Limits {
     let (body, total) = (Duration::from_secs(20), Duration::from_secs(60));
     let large = Large { path: EXCHANGE, body_bytes: bundle::SIZE_MAX, body, total, at_once: 8 };
-    Limits { large: Some(large), ..Limits::default() }
+    Limits { large: vec![large], ..Limits::default() }
 }
 
 /// All routes.

@@ -2,10 +2,10 @@
 
 pub mod audit;
 pub mod clients;
+pub mod dns;
 pub mod overview;
 pub mod refusals;
 pub mod seats;
-pub mod dns;
 pub mod settings;
 
 use axum::Router;

@@ -2,17 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::Method;
 use axum::middleware;
+use keymuster_core::bundle;
 use keymuster_core::id::HostId;
 use keymuster_service::console::description;
 use keymuster_service::console::guard::guard;
 use keymuster_service::console::idempotency::once;
 use keymuster_service::console::{By, Console};
 use keymuster_service::database::Pool;
+use keymuster_service::edge::{Large, Limits};
 use keymuster_service::{Env, Problem, health, problem};
 
 use crate::engine::Engine;
@@ -82,6 +85,39 @@ impl Administration {
     }
 }
 
+/// Licence packs, responses and results of an exchange are bundles; a form around one is a little longer.
+const DOCUMENT_BYTES: usize = bundle::SIZE_MAX + 16 * 1024;
+/// Several photographs of a large camera.
+const PICTURES_BYTES: usize = 64 << 20;
+
+/// What requests of administrators may take: those with documents or pictures more than the others, and those that wait for
+/// an authority longer than it may take to answer.
+pub fn limits() -> Limits {
+    let secs = Duration::from_secs;
+    let document = |path| Large { path, body_bytes: DOCUMENT_BYTES, body: secs(20), total: secs(30), at_once: 8 };
+    let pictures = |path| Large { path, body_bytes: PICTURES_BYTES, body: secs(60), total: secs(150), at_once: 2 };
+    let waiting = |path| Large { path, body_bytes: 64 * 1024, body: secs(5), total: secs(45), at_once: 8 };
+    let exchange = |path| Large { total: secs(150), ..waiting(path) };
+    let large = vec![
+        document("/products/packs/import"),
+        document("/products/packs/publisher"),
+        document("/exchange/import"),
+        document("/api/v1/packs"),
+        document("/api/v1/publishers"),
+        document("/api/v1/activation/response"),
+        document("/api/v1/exchange/import"),
+        pictures("/keys/activate/response"),
+        pictures("/api/v1/activation/pictures"),
+        waiting("/keys/activate/online"),
+        waiting("/products/packs/fetch"),
+        waiting("/api/v1/activation/online"),
+        waiting("/api/v1/packs/fetch"),
+        exchange("/exchange/send"),
+        exchange("/api/v1/exchange/send"),
+    ];
+    Limits { large, ..Limits::default() }
+}
+
 /// Every route with its handler, and the list of all routes.
 pub fn routes(app: Administration) -> (Router, Vec<(Method, String)>) {
     let (api, description) = admin_api::routes();
@@ -91,6 +127,8 @@ pub fn routes(app: Administration) -> (Router, Vec<(Method, String)>) {
     table.extend(["/livez", "/readyz", description::PATH].map(|path| (Method::GET, path.to_owned())));
     // What nobody has is answered under the same conditions as what there is.
     let router = problem::with_fallbacks(router)
+        // The edge has bounded every body.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(app.console.clone(), once))
         .layer(middleware::from_fn_with_state(app.console.clone(), guard))
         .with_state(app)

@@ -17,6 +17,9 @@ use keymuster_core::refusal::Refusal;
 use keymuster_core::request::HostRequest;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
+use keymuster_service::console::By;
+use keymuster_service::console::permission::Keys;
+use keymuster_service::database::Failure;
 use keymuster_service::exit::Coded;
 use rusqlite::Transaction;
 use ureq::Body;
@@ -68,6 +71,18 @@ pub fn request(home: &mut Home, publisher: usize, key: &ProductKey, env: &Env) -
     Ok(asked.request)
 }
 
+/// The request for one host key that is still open, where there is one.
+pub fn open_request(
+    home: &mut Home,
+    publisher: usize,
+    key: &ProductKey,
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let held = &home.site.publishers[publisher];
+    let asked = store::entitlement::last_asked(&home.db.transaction()?, held.number, key.id())?;
+    Ok(asked.filter(|asked| is_open(asked, held, now)).map(|asked| asked.request))
+}
+
 /// Whether a stored request is young enough, of today's catalogue, and not answered by an entitlement that is held.
 fn is_open(asked: &Asked, held: &Publisher, now: Timestamp) -> bool {
     let Ok(request) = HostRequest::verify(&asked.request) else { return false };
@@ -96,8 +111,8 @@ pub struct Accepted {
 ///
 /// It fits the request that waits for it, for 30 days. One that was taken before is taken again without any effect.
 /// A pack that this program is too old for stays out, and the entitlement is taken all the same: what is installed goes on.
-pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> anyhow::Result<Accepted> {
-    let now = env.now();
+pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, by: &By<Keys>) -> anyhow::Result<Accepted> {
+    let now = by.at();
     let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let held = &home.site.publishers[publisher];
     let revocations = Chain::new(&held.trust, &held.pack, None)?.revocations().cloned();
@@ -110,7 +125,7 @@ pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, env: &Env) -> 
     let is_repeated = held.granted(entitlement.id).is_some();
     if !is_repeated {
         check_awaited(&tx, held, &entitlement, now)?;
-        keep(&tx, held, &entitlement, answer, now)?;
+        keep(&tx, held, &entitlement, answer, by)?;
     }
     // Also with an answer that was taken before, the pack can be newer.
     let pack_refused = take_pack(&tx, held, &chain, answer)?;
@@ -151,18 +166,18 @@ fn keep(
     held: &Publisher,
     entitlement: &Entitlement,
     answer: &Bundle,
-    now: Timestamp,
+    by: &By<Keys>,
 ) -> anyhow::Result<()> {
     let issuers = answer.issuers.clone();
     let kept = Bundle { entitlement: answer.entitlement.clone(), issuers, ..Bundle::default() };
     store::entitlement::set_answer(tx, held.number, entitlement.key, &kept.to_bytes())?;
     let act = audit::Act {
-        actor: &audit::operating_user(),
+        actor: by.actor(),
         act: "host activated",
         subject: &entitlement.id.to_string(),
         detail: &format!("publisher {}, until {}", held.trust.publisher, entitlement.stop_at),
     };
-    Ok(audit::record(tx, act, now)?)
+    Ok(audit::record(tx, act, by.at())?)
 }
 
 /// Keeps the pack of an answer where it is at least as new as the one that is held; if this program is too old for it, says

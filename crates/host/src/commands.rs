@@ -26,7 +26,7 @@ mod unit;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use keymuster_core::id::Slug;
 
@@ -117,18 +117,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// The publisher that is meant: the named one, or the only one.
 fn choose_publisher(site: &Site, named: Option<&Slug>) -> anyhow::Result<usize> {
-    let names = || site.publishers.iter().map(|held| held.trust.publisher.to_string()).collect::<Vec<_>>().join(", ");
-    match (named, site.publishers.len()) {
-        (_, 0) => {
-            bail!("this host has no publisher yet; add one: keymuster-host add-publisher --trust FILE --pack FILE")
-        }
-        (Some(id), _) => {
-            let found = site.publishers.iter().position(|held| held.trust.publisher == *id);
-            found.with_context(|| format!("this host has no publisher {id}; it has: {}", names()))
-        }
-        (None, 1) => Ok(0),
-        (None, _) => bail!("this host has several publishers; name one with --publisher: {}", names()),
-    }
+    site.choose(named.map(Slug::as_str))
 }
 
 /// Prints lines for people or machines on standard output.

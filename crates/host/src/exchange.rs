@@ -15,7 +15,8 @@ use keymuster_core::exchange::REPEATED_SECS;
 use keymuster_core::id::{Label, Slug};
 use keymuster_core::key::{KeyKind, ProductKey};
 use keymuster_core::refusal::Refusal;
-use keymuster_core::time::Timestamp;
+use keymuster_service::console::By;
+use keymuster_service::console::permission::Handle;
 use keymuster_service::database::Failure;
 use keymuster_service::exit::Usage;
 use keymuster_service::nearest::unknown;
@@ -57,36 +58,49 @@ pub fn edition_of<'c>(mak: &ProductKey, catalogue: &'c Catalogue, asked: Option<
     }
 }
 
-/// All requests of an edition that have no result, with the MAK for them, in bundles of a size that authorities take; and
-/// notes that they went out. What is too old to be asked for again is dropped.
-pub fn pack(
-    tx: &Transaction<'_>,
-    publisher: &Publisher,
-    edition: &Edition,
-    mak: &ProductKey,
-    now: Timestamp,
-) -> Result<Vec<Bundle>, Failure> {
-    collected::drop_before(tx, now.minus(REPEATED_SECS))?;
+/// Which requests go out.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The publisher.
+    pub publisher: &'a Publisher,
+    /// The edition.
+    pub edition: &'a Edition,
+    /// The MAK for it.
+    pub mak: &'a ProductKey,
+    /// Which of the files, from 1 on, where one alone is meant.
+    pub file: Option<usize>,
+}
+
+/// All requests of an edition that have no result, with the MAK for them, in bundles of a size that authorities take, or the
+/// one of these that is meant, and how many there are; and notes which went out. What is too old to be asked for again is
+/// dropped.
+pub fn pack(tx: &Transaction<'_>, order: &Order<'_>, by: &By<Handle>) -> Result<(Vec<Bundle>, usize), Failure> {
+    let Order { publisher, edition, mak, file } = *order;
+    collected::drop_before(tx, by.at().minus(REPEATED_SECS))?;
     let is_waiting = |kept: &Collected| {
         kept.publisher == publisher.number && kept.request.edition == edition.number && kept.result.is_none()
     };
     let waiting: Vec<Collected> = collected::all(tx)?.into_iter().filter(is_waiting).collect();
-    for kept in &waiting {
-        collected::note_export(tx, kept, now)?;
+    let bundles = bundles(&waiting, mak);
+    let files = bundles.len();
+    let mut rest = waiting.as_slice();
+    let (mut meant, mut requests) = (Vec::new(), 0);
+    for (number, bundle) in (1..).zip(bundles) {
+        let (of_bundle, after) = rest.split_at(bundle.client_requests.as_ref().map_or(0, Vec::len));
+        rest = after;
+        if file.is_none_or(|file| file == number) {
+            of_bundle.iter().try_for_each(|kept| collected::note_export(tx, kept, by.at()))?;
+            requests += of_bundle.len();
+            meant.push(bundle);
+        }
     }
-    if !waiting.is_empty() {
+    if !meant.is_empty() {
         let subject = format!("MAK …{}", mak.last_five());
-        let (requests, publisher, edition) = (waiting.len(), &publisher.trust.publisher, &edition.id);
-        let detail = format!("publisher {publisher}, edition {edition}, {requests} requests");
-        let act = audit::Act {
-            actor: &audit::operating_user(),
-            act: "requests exported",
-            subject: &subject,
-            detail: &detail,
-        };
-        audit::record(tx, act, now)?;
+        let detail = format!("publisher {}, edition {}, {requests} requests", publisher.trust.publisher, edition.id);
+        let act = audit::Act { actor: by.actor(), act: "requests exported", subject: &subject, detail: &detail };
+        audit::record(tx, act, by.at())?;
     }
-    Ok(bundles(&waiting, mak))
+    Ok((meant, files))
 }
 
 fn bundles(waiting: &[Collected], mak: &ProductKey) -> Vec<Bundle> {

@@ -1,13 +1,24 @@
 //! The console: one file per page, with what its template may use, its handlers, and samples of all its states.
 
+pub mod activate;
 pub mod audit;
 pub mod client;
 pub mod clients;
 pub mod clones;
-pub mod overview;
-pub mod refusals;
-pub mod seats;
 pub mod dns;
+pub mod exchange;
+pub mod exchange_drop;
+pub mod exchange_send;
+pub mod install;
+pub mod key_remove;
+pub mod keys;
+pub mod overview;
+pub mod packs;
+mod parts;
+pub mod products;
+pub mod refusals;
+pub mod request;
+pub mod seats;
 pub mod setting;
 pub mod settings;
 mod shown;
@@ -33,6 +44,9 @@ static NAV: &[Nav] = &[
     Nav { label: "Clients", href: "/clients", icon: "clients", needs: Permission::Look },
     Nav { label: "Seats", href: "/seats", icon: "seats", needs: Permission::Look },
     Nav { label: "Clones", href: "/clones", icon: "copy", needs: Permission::Look },
+    Nav { label: "Keys", href: "/keys", icon: "keys", needs: Permission::Look },
+    Nav { label: "Products", href: "/products", icon: "catalogue", needs: Permission::Look },
+    Nav { label: "Exchange", href: "/exchange", icon: "exchange", needs: Permission::Look },
     Nav { label: "DNS", href: "/dns", icon: "dns", needs: Permission::Look },
     Nav { label: "Settings", href: "/settings", icon: "settings", needs: Permission::Look },
     Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
@@ -60,10 +74,39 @@ pub fn routes() -> Routes<Administration> {
         .post("/dns/publish", dns::publish)
         .get("/dns/withdraw", dns::ask_withdraw)
         .post("/dns/withdraw", dns::withdraw)
+        .and(keys_and_products())
         .get("/settings", settings::show)
         .get("/settings/{name}", setting::show)
         .post("/settings/{name}", setting::change)
         .get("/audit", audit::show)
+}
+
+/// What this host may activate, and how it gets to.
+fn keys_and_products() -> Routes<Administration> {
+    Routes::new()
+        .get("/keys", keys::show)
+        .get("/keys/install", install::show)
+        .post("/keys/install", install::act)
+        .get("/keys/activate", activate::show)
+        .post("/keys/activate/online", activate::online)
+        .post("/keys/activate/response", activate::respond)
+        .get("/keys/activate/request", request::show)
+        .post("/keys/activate/request", request::act)
+        .get("/keys/activate/request/file", request::file)
+        .get("/keys/{publisher}/{key}/remove", key_remove::show)
+        .post("/keys/{publisher}/{key}/remove", key_remove::act)
+        .get("/products", products::show)
+        .get("/products/packs", packs::show)
+        .post("/products/packs/import", packs::import)
+        .post("/products/packs/fetch", packs::fetch)
+        .post("/products/packs/publisher", packs::add_publisher)
+        .get("/exchange", exchange::show)
+        .post("/exchange/import", exchange::import)
+        .get("/exchange/send", exchange_send::show)
+        .post("/exchange/send", exchange_send::send)
+        .post("/exchange/export", exchange_send::export)
+        .get("/exchange/drop", exchange_drop::show)
+        .post("/exchange/drop", exchange::forget)
 }
 
 /// A page with sample values, for the storybook: `audit-typical`, and its HTML.
@@ -83,6 +126,16 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         refusals::samples()?,
         seats::samples()?,
         clones::samples()?,
+        keys::samples()?,
+        install::samples()?,
+        activate::samples()?,
+        request::samples()?,
+        key_remove::samples()?,
+        products::samples()?,
+        packs::samples()?,
+        exchange::samples()?,
+        exchange_send::samples()?,
+        exchange_drop::samples()?,
     ];
     Ok(all.into_iter().flatten().collect())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use keymuster_core::bundle::{Bundle, ISSUERS_MAX};
 use keymuster_core::catalogue::Catalogue;
 use keymuster_core::chain::Chain;
@@ -69,6 +69,23 @@ impl Site {
         let rows = store::publisher::all(tx)?;
         let publishers = rows.into_iter().map(|row| Publisher::load(tx, row)).collect::<Result<_, _>>()?;
         Ok(Site { host: host.id, epoch: host.epoch, publishers })
+    }
+
+    /// The place of the publisher that is meant: the named one, or the only one.
+    pub fn choose(&self, named: Option<&str>) -> anyhow::Result<usize> {
+        let names =
+            || self.publishers.iter().map(|held| held.trust.publisher.to_string()).collect::<Vec<_>>().join(", ");
+        match (named, self.publishers.len()) {
+            (_, 0) => {
+                bail!("this host has no publisher yet; add one: keymuster-host add-publisher --trust FILE --pack FILE")
+            }
+            (Some(id), _) => {
+                let found = self.publishers.iter().position(|held| held.trust.publisher.as_str() == id);
+                found.with_context(|| format!("this host has no publisher {id}; it has: {}", names()))
+            }
+            (None, 1) => Ok(0),
+            (None, _) => bail!("this host has several publishers; name one with --publisher: {}", names()),
+        }
     }
 
     /// The publisher of this name.

@@ -31,8 +31,8 @@ pub struct EditionStanding {
 
 /// A standing, as programs read it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ToSchema)]
-#[schema(as = EditionStandingWord)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = Standing)]
 pub enum Word {
     /// An entitlement covers it.
     Covered,
@@ -42,15 +42,15 @@ pub enum Word {
     NeedsKey,
 }
 
-/// Products of one family that no installed key covers.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Need<'a> {
+/// Products of one family that no installed key covers, in names.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct Need {
     /// Their groups, in the catalogue's order.
-    pub groups: Vec<&'a Group>,
+    pub groups: Vec<String>,
     /// The editions.
-    pub editions: Vec<&'a Edition>,
+    pub editions: Vec<String>,
     /// The lowest group whose host key covers all of them, if there is one.
-    pub lowest: Option<&'a Group>,
+    pub lowest: Option<String>,
     /// Whether it must come with seats.
     pub seats: bool,
 }
@@ -91,7 +91,7 @@ pub fn in_names(held: &Publisher, keys: &[ProductKey], now: Timestamp) -> Vec<Ed
 }
 
 /// What no installed key covers, by family, those that need seats apart.
-pub fn needs<'a>(held: &'a Publisher, keys: &[ProductKey], now: Timestamp) -> Vec<Need<'a>> {
+pub fn needs(held: &Publisher, keys: &[ProductKey], now: Timestamp) -> Vec<Need> {
     let catalogue = &*held.catalogue;
     let standings = standings(held, keys, now);
     let mut needs = Vec::new();
@@ -108,7 +108,9 @@ pub fn needs<'a>(held: &'a Publisher, keys: &[ProductKey], now: Timestamp) -> Ve
             }
             let is_needed = |group: &&Group| editions.iter().any(|edition| edition.group == group.number);
             let groups: Vec<&Group> = catalogue.groups.iter().filter(is_needed).collect();
-            let lowest = coverage::lowest_covering(&groups, catalogue);
+            let lowest = coverage::lowest_covering(&groups, catalogue).map(|group| group.name.to_string());
+            let groups = groups.iter().map(|group| group.name.to_string()).collect();
+            let editions = editions.iter().map(|edition| edition.name.to_string()).collect();
             needs.push(Need { groups, editions, lowest, seats: kind == LeaseKind::Seat });
         }
     }

@@ -18,6 +18,7 @@ use keymuster_scenarios::estate::{Authority, Host};
 use keymuster_scenarios::fixture::Publisher;
 use keymuster_scenarios::programs;
 use keymuster_service::Env;
+use keymuster_service::console::By;
 use serde_json::Value;
 
 /// An authority whose server is stopped: nothing of this needs a network.
@@ -246,7 +247,7 @@ fn a_response_is_taken_for_thirty_days() {
     };
     let accept = |bundle: &_, at: Timestamp| {
         let env = Env::fixed(at, 1);
-        certify::accept(&mut open(&env), 0, bundle, &env).map_err(|error| format!("{error:#}"))
+        certify::accept(&mut open(&env), 0, bundle, &By::local_user(at)).map_err(|error| format!("{error:#}"))
     };
 
     let request = ask(start);

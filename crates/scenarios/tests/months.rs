@@ -160,9 +160,9 @@ impl World {
         let db = keymuster_service::database::open_read_only(&self.directory.path().join("host/host.db")).unwrap();
         let mut muster = Muster::new(30 * DAY);
         let mut before = None;
-        keymuster_host::store::client::each(&db, |_, _, asked, is_same| {
-            muster.asked(before.filter(|_| is_same), asked);
-            before = Some(asked);
+        keymuster_host::store::client::each(&db, |seen| {
+            muster.asked(before.filter(|_| seen.is_same), seen.last_asked);
+            before = Some(seen.last_asked);
         })
         .unwrap();
         muster.count(self.host_env.now())

@@ -29,6 +29,9 @@ pub mod sign_in;
 pub mod sign_out;
 pub mod token_claim;
 
+// What is sent.
+pub mod upload;
+
 // What is answered.
 pub mod assets;
 pub mod chart;

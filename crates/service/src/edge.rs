@@ -38,8 +38,8 @@ pub struct Limits {
     pub connections: u32,
     /// Time for what is under way when a connection is to end, by its age or by a stop; then it is cut off.
     pub drain: Duration,
-    /// The path whose requests get more than that, where there is one.
-    pub large: Option<Large>,
+    /// The paths whose requests get more than that.
+    pub large: Vec<Large>,
 }
 
 /// What the requests to one path get instead, because many are served by each of them.
@@ -67,7 +67,7 @@ impl Default for Limits {
             connection_age: Duration::from_secs(60),
             connections: 15_000,
             drain: Duration::from_secs(20),
-            large: None,
+            large: Vec::new(),
         }
     }
 }

@@ -89,6 +89,10 @@ pub fn tell(what: &str, code: Option<&Code>) {
 /// What administrators are told where a command would end with an error.
 impl From<anyhow::Error> for Problem {
     fn from(error: anyhow::Error) -> Problem {
+        let error = match error.downcast::<Failure>() {
+            Ok(failure) => return failure.into(),
+            Err(error) => error,
+        };
         let (code, _) = classify(&error);
         let is_of_the_machine = error.chain().any(|cause| cause.is::<std::io::Error>());
         if code.is_none() && is_of_the_machine {

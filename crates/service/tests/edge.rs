@@ -133,7 +133,7 @@ fn a_body_may_have_64_kib_and_no_byte_more() {
 #[test]
 fn the_large_path_has_limits_of_its_own() {
     let large = Large { path: "/length", body_bytes: 300_000, body: LONG, total: LONG, at_once: 1 };
-    let server = Server::start(Limits { body_bytes: 10, large: Some(large), ..patient() });
+    let server = Server::start(Limits { body_bytes: 10, large: vec![large], ..patient() });
     for (path, len, status) in [("/length", 300_000, 200), ("/length", 300_001, 413), ("/hello", 11, 413)] {
         let mut client = server.client();
         let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len}\r\n\r\n");
@@ -145,7 +145,7 @@ fn the_large_path_has_limits_of_its_own() {
 #[test]
 fn large_requests_wait_for_a_place() {
     let large = Large { path: "/wait", body_bytes: 10, body: LONG, total: LONG, at_once: 1 };
-    let server = Server::start(Limits { large: Some(large), ..patient() });
+    let server = Server::start(Limits { large: vec![large], ..patient() });
     let mut clients = [server.client(), server.client()];
     for client in &mut clients {
         client.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use keymuster_core::id::Slug;
 use keymuster_service::Env;
+use keymuster_service::console::By;
 
 use super::choose_publisher;
-use super::pack::Brought;
 use super::pack_import::tell;
-use crate::pack;
+use crate::acts::packs;
 use crate::site::Home;
 
 /// Options of `pack fetch`.
@@ -31,11 +30,6 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let env = Env::system();
     let mut home = Home::open(data_dir, &env)?;
     let publisher = choose_publisher(&home.site, options.publisher.as_ref())?;
-    let trust = home.site.publishers[publisher].trust.clone();
-    let url = options.authority.as_ref().or(trust.authority.as_ref()).context(
-        "the trust file names no authority; name one with --authority, or import a file: keymuster-host pack import FILE",
-    )?;
-    let fetched = pack::fetch(url)?;
-    let taken = pack::import(&mut home, Some(trust), &fetched, &env)?;
-    tell(&Brought::by(&taken, &mut home.db, env.now())?, options.json)
+    let by = By::local_user(env.now());
+    tell(&packs::fetch(&mut home, &by, publisher, options.authority.as_deref())?, options.json)
 }

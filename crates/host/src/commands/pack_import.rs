@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use keymuster_core::bundle::{self, Bundle};
 use keymuster_core::trust::{self, Trust};
+use keymuster_service::console::By;
 use keymuster_service::{Env, files};
 
-use super::pack::Brought;
+use super::pack::text;
 use super::print;
-use crate::pack;
+use crate::acts::packs::{self, Brought};
 use crate::site::Home;
 
 /// Options of `pack import`.
@@ -37,16 +38,15 @@ pub(super) fn import(data_dir: &Path, file: &Path, trust: Option<&Path>, json: b
     let bytes = files::read_private(file, bundle::SIZE_MAX)?;
     let pack = Bundle::parse_file(&bytes).with_context(|| format!("cannot use {}", file.display()))?;
     let mut home = Home::open(data_dir, &env)?;
-    let taken = pack::import(&mut home, trust, &pack, &env)?;
-    tell(&Brought::by(&taken, &mut home.db, env.now())?, json)
+    tell(&packs::import(&mut home, &By::local_user(env.now()), trust, &pack)?, json)
 }
 
 /// Prints what a pack has brought.
 pub(super) fn tell(brought: &Brought, json: bool) -> anyhow::Result<()> {
-    print(&if json { serde_json::to_string_pretty(brought)? + "\n" } else { brought.text() })
+    print(&if json { serde_json::to_string_pretty(brought)? + "\n" } else { text(brought) })
 }
 
 fn read_trust(path: &Path) -> anyhow::Result<Trust> {
-    let text = files::read_private(path, trust::SIZE_MAX)?;
-    String::from_utf8_lossy(&text).parse().with_context(|| format!("cannot use {}", path.display()))
+    let bytes = files::read_private(path, trust::SIZE_MAX)?;
+    String::from_utf8_lossy(&bytes).parse().with_context(|| format!("cannot use {}", path.display()))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use keymuster_core::id::HostId;
-use keymuster_service::edge::{self, Limits};
+use keymuster_service::edge;
 use keymuster_service::logs::{self, LogFormat};
 use keymuster_service::{Env, Stop};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -105,7 +105,7 @@ async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Resu
         clients.follow(followed.clone(), stop.clone()),
         dns::keep_as_set(data_dir.to_owned(), followed, env.clone(), stop.clone()),
         forecast::watch(data_dir.to_owned(), env, stop.clone()),
-        edge::serve(administration, for_administrators, Limits::default(), stop.clone()),
+        edge::serve(administration, for_administrators, administration::limits(), stop.clone()),
         look_on_hangup(&follower, hangups, stop),
     );
     Ok(())

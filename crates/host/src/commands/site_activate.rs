@@ -3,18 +3,17 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use keymuster_core::bundle::Bundle;
-use keymuster_core::entitlement::Entitlement;
 use keymuster_core::id::Slug;
 use keymuster_core::key::ProductKey;
 use keymuster_core::time::Timestamp;
 use keymuster_qr::Asker;
 use keymuster_service::Env;
+use keymuster_service::console::By;
 
-use super::pack::Brought;
-use super::{choose_publisher, print};
-use crate::certify::{self, Accepted};
+use super::{choose_publisher, pack, print};
+use crate::acts::activation::{self, Activated, PackRefused};
 use crate::site::Home;
 use crate::store;
 
@@ -47,8 +46,8 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let mut home = Home::open(data_dir, &env)?;
     let publisher = choose_publisher(&home.site, options.publisher.as_ref())?;
     if let Some(file) = options.carried.read_response()? {
-        let accepted = certify::accept(&mut home, publisher, &Bundle::parse_file(&file)?, &env)?;
-        return tell(&accepted, &mut home, env.now());
+        let answer = Bundle::parse_file(&file)?;
+        return tell(&activation::respond(&mut home, &By::local_user(env.now()), publisher, &answer)?);
     }
     let keys = keys_to_activate(&mut home, publisher, options, env.now())?;
     if keys.is_empty() {
@@ -56,21 +55,15 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     }
     if options.carried.is_request() {
         let [key] = keys.as_slice() else { bail!("a request is for one host key; name it with --key LAST5") };
-        let request = certify::request(&mut home, publisher, key, &env)?;
-        let file = Bundle { host_request: Some(request.into()), ..Bundle::default() }.to_file();
+        let file = activation::request(&mut home, &By::local_user(env.now()), publisher, key, &env)?;
         return print(&(options.carried.write_request(&file)?.text() + AFTER_REQUEST));
     }
-    let url = options.authority.clone().or_else(|| home.site.publishers[publisher].trust.authority.clone());
-    let url = url.context(
-        "the trust file names no authority; name it with --authority URL, or use --request FILE or --request-qr",
-    )?;
+    let url = activation::authority(&home, publisher, options.authority.as_deref())?;
     for key in keys {
-        let request = certify::request(&mut home, publisher, &key, &env)?;
         // Where standard error is gone there is nobody to tell that we wait.
         let _ = writeln!(std::io::stderr(), "asking {url} for the key that ends in {} …", key.last_five());
-        let answer = certify::send(&url, &request)?;
-        let accepted = certify::accept(&mut home, publisher, &answer, &env)?;
-        tell(&accepted, &mut home, env.now())?;
+        let by = By::local_user(env.now());
+        tell(&activation::ask(&mut home, &by, (publisher, &key), &url, &env)?)?;
     }
     Ok(())
 }
@@ -107,25 +100,24 @@ fn keys_to_activate(
 }
 
 /// Prints what the authority's answer has brought.
-fn tell(accepted: &Accepted, home: &mut Home, now: Timestamp) -> anyhow::Result<()> {
-    let note = if accepted.is_repeated { "this response was accepted before, and changes nothing: " } else { "" };
-    let mut text = format!("{note}{}", granted(&accepted.entitlement));
-    if let Some(taken) = &accepted.pack {
-        text += &Brought::by(taken, &mut home.db, now)?.text();
+fn tell(activated: &Activated) -> anyhow::Result<()> {
+    let note = if activated.is_repeated { "this response was accepted before, and changes nothing: " } else { "" };
+    let mut text = format!("{note}{}", granted(activated));
+    if let Some(brought) = &activated.pack {
+        text += &pack::text(brought);
     }
-    if let Some(refusal) = &accepted.pack_refused {
-        let code = refusal.code();
-        text += &format!("the licence pack that came with it is not taken: {refusal} ({code})\n");
-        text += &format!("  what to do: {}\n", code.remedy);
+    if let Some(PackRefused { detail, label, remedy, .. }) = &activated.pack_refused {
+        text += &format!("the licence pack that came with it is not taken: {detail} ({label})\n");
+        text += &format!("  what to do: {remedy}\n");
     }
     print(&text)
 }
 
-fn granted(entitlement: &Entitlement) -> String {
-    let groups = entitlement.covers.len();
-    let mut text = format!("activated for {} until {}", entitlement.customer_name, entitlement.stop_at);
-    text += &format!(" ({groups} group{}", if groups == 1 { "" } else { "s" });
-    for pool in &entitlement.pools {
+fn granted(activated: &Activated) -> String {
+    let Activated { customer, groups, .. } = activated;
+    let mut text = format!("activated for {customer} until {}", Timestamp::from_secs(activated.stop_at));
+    text += &format!(" ({groups} group{}", if *groups == 1 { "" } else { "s" });
+    for pool in &activated.pools {
         text += &format!(", {} seats of {}", pool.seats, pool.id);
     }
     text + ")\n"

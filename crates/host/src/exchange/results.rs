@@ -9,8 +9,8 @@ use keymuster_core::document::{Signed, signer_of};
 use keymuster_core::id::{ClientId, Label, Slug};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::issuer::Issuer;
-use keymuster_core::time::Timestamp;
-use keymuster_service::Env;
+use keymuster_service::console::By;
+use keymuster_service::console::permission::Handle;
 use keymuster_service::database::Failure;
 use rusqlite::Transaction;
 
@@ -57,9 +57,13 @@ pub fn count(answer: &Bundle) -> usize {
     lengths.into_iter().flatten().sum()
 }
 
-/// Takes over the results of an answer, all in one transaction; `told` hears how many are done.
-pub fn take(home: &mut Home, answer: &Bundle, env: &Env, mut told: impl FnMut(usize)) -> anyhow::Result<Vec<Outcome>> {
-    let now = env.now();
+/// Takes over the results of an answer, all in one transaction; `told` hears how many are done, of how many.
+pub fn take(
+    home: &mut Home,
+    answer: &Bundle,
+    by: &By<Handle>,
+    mut told: impl FnMut(usize, usize),
+) -> anyhow::Result<Vec<Outcome>> {
     let activations = answer.activations.as_deref().unwrap_or_default();
     let refusals = answer.refusals.as_deref().unwrap_or_default();
     if count(answer) == 0 {
@@ -69,14 +73,14 @@ pub fn take(home: &mut Home, answer: &Bundle, env: &Env, mut told: impl FnMut(us
     let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut outcomes = Vec::new();
     for refused in refusals {
-        outcomes.extend(refuse(&tx, &home.site, refused, now)?);
-        told(outcomes.len());
+        outcomes.extend(refuse(&tx, &home.site, refused, by)?);
+        told(outcomes.len(), count(answer));
     }
     if !activations.is_empty() {
         let sender = Sender::of(&home.site, answer)?;
         for bytes in activations {
-            outcomes.push(sender.activate(&tx, bytes, now)?);
-            told(outcomes.len());
+            outcomes.push(sender.activate(&tx, bytes, by)?);
+            told(outcomes.len(), count(answer));
         }
     }
     tx.commit()?;
@@ -84,7 +88,7 @@ pub fn take(home: &mut Home, answer: &Bundle, env: &Env, mut told: impl FnMut(us
 }
 
 /// Notes a refusal with the requests that have its id. It is unsigned, so it takes no activation away.
-fn refuse(tx: &Transaction<'_>, site: &Site, refused: &Refused, now: Timestamp) -> Result<Vec<Outcome>, Failure> {
+fn refuse(tx: &Transaction<'_>, site: &Site, refused: &Refused, by: &By<Handle>) -> Result<Vec<Outcome>, Failure> {
     let detail = refused.detail.as_ref().map(ToString::to_string).unwrap_or_default();
     let verdict = Verdict::Refused(refused.code.to_string(), detail.clone());
     let fate = Fate::Refused { code: refused.code.to_string(), detail };
@@ -95,7 +99,7 @@ fn refuse(tx: &Transaction<'_>, site: &Site, refused: &Refused, now: Timestamp) 
         }
         let publisher = site.publishers.iter().find(|publisher| publisher.number == kept.publisher);
         let outcome = Outcome::of(&kept, publisher, fate.clone());
-        outcomes.push(note(tx, &kept, &verdict, outcome, now)?);
+        outcomes.push(note(tx, &kept, &verdict, outcome, by)?);
     }
     if outcomes.is_empty() {
         outcomes.push(Outcome { client: None, name: None, edition: None, fate: Fate::Unasked, is_new: false });
@@ -109,19 +113,19 @@ fn note(
     kept: &Collected,
     verdict: &Verdict,
     outcome: Outcome,
-    now: Timestamp,
+    by: &By<Handle>,
 ) -> Result<Outcome, Failure> {
     if kept.result.as_ref().is_some_and(|(_, known)| known == verdict) {
         return Ok(Outcome { is_new: false, ..outcome });
     }
-    collected::set_result(tx, kept, verdict, now)?;
+    collected::set_result(tx, kept, verdict, by.at())?;
     let edition = outcome.edition.as_deref().unwrap_or_default();
     let (act, detail) = match verdict {
         Verdict::Activated(_) => ("client activated", format!("edition {edition}, by exchange")),
         Verdict::Refused(code, _) => ("client refused", format!("edition {edition}, by exchange: {code}")),
     };
-    let (actor, subject) = (audit::operating_user(), kept.request.client.to_string());
-    audit::record(tx, audit::Act { actor: &actor, act, subject: &subject, detail: &detail }, now)?;
+    let subject = kept.request.client.to_string();
+    audit::record(tx, audit::Act { actor: by.actor(), act, subject: &subject, detail: &detail }, by.at())?;
     Ok(outcome)
 }
 
@@ -146,7 +150,7 @@ impl<'a> Sender<'a> {
         Err(why)
     }
 
-    fn activate(&self, tx: &Transaction<'_>, bytes: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
+    fn activate(&self, tx: &Transaction<'_>, bytes: &[u8], by: &By<Handle>) -> Result<Outcome, Failure> {
         let (activation, issuer) = match self.read(bytes) {
             Ok(read) => read,
             Err(why) => {
@@ -169,7 +173,7 @@ impl<'a> Sender<'a> {
             issuers: Some(vec![issuer.bytes().to_vec().into()]),
             ..Bundle::default()
         };
-        note(tx, &kept, &Verdict::Activated(answer.to_bytes()), outcome(Fate::Activated), now)
+        note(tx, &kept, &Verdict::Activated(answer.to_bytes()), outcome(Fate::Activated), by)
     }
 
     /// An activation by one of the issuers, and that issuer.

@@ -54,6 +54,50 @@ pub fn all(tx: &Transaction<'_>) -> Result<Vec<Collected>, Failure> {
     select(tx, &format!("SELECT {COLUMNS} FROM collected ORDER BY collected_at, client_id, edition"), [])
 }
 
+/// How a request stands, in one word: `waiting`, `exported`, `activated` or `refused`.
+const STATE: &str = "CASE WHEN answer IS NOT NULL THEN 'activated' WHEN refusal IS NOT NULL THEN 'refused' \
+                     WHEN exported_at IS NOT NULL THEN 'exported' ELSE 'waiting' END";
+
+/// Which requests are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen<'a> {
+    /// Words that the client's id, name or address contains, in any case; or nothing.
+    pub search: &'a str,
+    /// How they stand, in one word, or nothing.
+    pub state: &'a str,
+    /// The last one of the page before: when it was collected, its client and its edition.
+    pub after: Option<(Timestamp, &'a str, u16)>,
+}
+
+/// Those that are looked at, the oldest first, at most `limit`.
+pub fn page(tx: &Transaction<'_>, chosen: &Chosen<'_>, limit: u32) -> Result<Vec<Collected>, Failure> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM collected \
+         WHERE (collected_at, client_id, edition) > (?1, ?2, ?3) AND (?4 = '' OR {STATE} = ?4) \
+         AND (?5 = '' OR instr(lower(client_id || ' ' || coalesce(name, '') || ' ' || address), ?5) > 0) \
+         ORDER BY collected_at, client_id, edition LIMIT ?6"
+    );
+    let (at, client, edition) =
+        chosen.after.map_or((-1, "", 0), |(at, client, edition)| (seconds(at), client, edition));
+    select(tx, &sql, params![at, client, edition, chosen.state, chosen.search.to_lowercase(), limit])
+}
+
+/// How many requests stand in each way.
+pub fn states(tx: &Transaction<'_>) -> Result<Vec<(String, u64)>, Failure> {
+    let mut statement = tx.prepare_cached(&format!("SELECT {STATE} AS state, COUNT(*) FROM collected GROUP BY 1"))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, number(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many requests that were collected since `begin` have no result, by publisher and edition.
+pub fn open_editions(tx: &Transaction<'_>, begin: Timestamp) -> Result<Vec<(i64, u16, u64)>, Failure> {
+    let sql = "SELECT publisher, edition, COUNT(*) FROM collected \
+               WHERE collected_at >= ?1 AND answered_at IS NULL GROUP BY publisher, edition ORDER BY publisher, edition";
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map([seconds(begin)], |row| Ok((row.get(0)?, row.get(1)?, number(row.get(2)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// How many requests are collected.
 pub fn count(tx: &Transaction<'_>) -> Result<u64, Failure> {
     let mut statement = tx.prepare_cached("SELECT COUNT(*) FROM collected")?;

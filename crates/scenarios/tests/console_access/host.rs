@@ -6,7 +6,7 @@ use keymuster_host::pages::PRODUCT;
 use keymuster_host::site::Home;
 use keymuster_host::store;
 use keymuster_scenarios::console::Console;
-use keymuster_service::console::permission::Permission::{Handle, Look, Settings};
+use keymuster_service::console::permission::Permission::{Handle, Keys, Look, Settings};
 use keymuster_service::edge::{self, Limits};
 use keymuster_service::{Env, Stop};
 
@@ -44,6 +44,29 @@ pub const TABLE: &[Line] = &[
     ("POST", "/dns/publish", Persons(Handle)),
     ("GET", "/dns/withdraw", Persons(Settings)),
     ("POST", "/dns/withdraw", Persons(Settings)),
+    ("GET", "/keys", Persons(Look)),
+    ("GET", "/keys/install", Persons(Keys)),
+    ("POST", "/keys/install", Persons(Keys)),
+    ("GET", "/keys/activate", Persons(Keys)),
+    ("POST", "/keys/activate/online", Persons(Keys)),
+    ("POST", "/keys/activate/response", Persons(Keys)),
+    ("GET", "/keys/activate/request", Persons(Keys)),
+    ("POST", "/keys/activate/request", Persons(Keys)),
+    ("GET", "/keys/activate/request/file", Persons(Keys)),
+    ("GET", "/keys/{publisher}/{key}/remove", Persons(Keys)),
+    ("POST", "/keys/{publisher}/{key}/remove", Persons(Keys)),
+    ("GET", "/products", Persons(Look)),
+    ("GET", "/products/packs", Persons(Look)),
+    ("POST", "/products/packs/import", Persons(Keys)),
+    ("POST", "/products/packs/fetch", Persons(Keys)),
+    ("POST", "/products/packs/publisher", Persons(Keys)),
+    ("GET", "/exchange", Persons(Look)),
+    ("POST", "/exchange/import", Persons(Handle)),
+    ("GET", "/exchange/send", Persons(Handle)),
+    ("POST", "/exchange/send", Persons(Handle)),
+    ("POST", "/exchange/export", Persons(Handle)),
+    ("GET", "/exchange/drop", Persons(Handle)),
+    ("POST", "/exchange/drop", Persons(Handle)),
     ("GET", "/settings", Persons(Look)),
     ("GET", "/settings/{name}", Persons(Look)),
     ("POST", "/settings/{name}", Persons(Settings)),

@@ -29,7 +29,7 @@ use crate::Problem;
 pub(super) struct Requests {
     router: TowerToHyperService<Router>,
     usual: Share,
-    large: Option<(&'static str, Share)>,
+    large: Vec<(&'static str, Share)>,
 }
 
 /// What one request may take.
@@ -45,14 +45,15 @@ impl Requests {
     pub(super) fn new(router: Router, limits: Limits) -> Requests {
         let Limits { body_bytes, body, total, large, .. } = limits;
         let usual = Share { body_bytes, body, total, places: None };
-        let large = large.map(|Large { path, body_bytes, body, total, at_once }| {
+        let share = |Large { path, body_bytes, body, total, at_once }| {
             (path, Share { body_bytes, body, total, places: Some(Semaphore::new(at_once)) })
-        });
+        };
+        let large = large.into_iter().map(share).collect();
         Requests { router: TowerToHyperService::new(router), usual, large }
     }
 
     fn share(&self, path: &str) -> &Share {
-        let large = self.large.as_ref().filter(|(large, _)| *large == path);
+        let large = self.large.iter().find(|(large, _)| *large == path);
         large.map_or(&self.usual, |(_, share)| share)
     }
 

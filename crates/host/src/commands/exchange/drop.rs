@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use keymuster_core::id::ClientId;
+use keymuster_service::console::By;
 use keymuster_service::exit::Told;
 use keymuster_service::{Env, exit};
 
 use super::print;
+use crate::acts::exchange;
 use crate::site::Home;
-use crate::store::{audit, collected};
 
 /// Options of `exchange drop`.
 #[derive(Debug, clap::Args)]
@@ -26,20 +27,12 @@ pub struct Options {
 pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let env = Env::system();
     let mut home = Home::open(data_dir, &env)?;
-    let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let (dropped, subject) = match options.client {
-        Some(client) => (collected::drop_client(&tx, client)?, format!("client {client}")),
-        None => (collected::drop_all(&tx)?, "all clients".to_owned()),
-    };
+    let dropped = exchange::drop(&mut home, &By::local_user(env.now()), options.client)?;
     if dropped == 0 {
+        let subject = options.client.map_or_else(|| "all clients".to_owned(), |client| format!("client {client}"));
         exit::tell(&format!("nothing of {subject} is collected; keymuster-host exchange list shows what is"), None);
         return Err(Told.into());
     }
-    let detail = format!("{dropped} requests");
-    let act =
-        audit::Act { actor: &audit::operating_user(), act: "requests dropped", subject: &subject, detail: &detail };
-    audit::record(&tx, act, env.now())?;
-    tx.commit()?;
     let plural = if dropped == 1 { "" } else { "s" };
     print(&format!("dropped {dropped} request{plural}; a machine that asks again is collected again\n"))
 }

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use keymuster_service::console::By;
 use keymuster_service::{Env, files};
 
-use super::{Selection, print};
+use super::{Selection, print, told_that_nothing_waits};
+use crate::acts::exchange::{self, Packed};
+use crate::site::Home;
 
 /// Options of `exchange export`.
 #[derive(Debug, clap::Args)]
@@ -19,8 +22,10 @@ pub struct Options {
 /// Runs the command.
 pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let env = Env::system();
+    let mut home = Home::open(data_dir, &env)?;
+    let selection = options.selection.read(&home.site)?;
     let mut written = Vec::new();
-    let selected = options.selection.pack(data_dir, &env, |bundles| {
+    let packed = exchange::pack(&mut home, &By::local_user(env.now()), &selection, |bundles| {
         for (number, bundle) in (1..).zip(bundles) {
             let path = numbered(&options.out, number);
             files::write_private(&path, &bundle.to_file())?;
@@ -28,7 +33,8 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         }
         Ok(())
     })?;
-    let (requests, edition) = (selected.requests, selected.edition);
+    told_that_nothing_waits(&packed)?;
+    let Packed { requests, edition, .. } = packed;
     let plural = if requests == 1 { "" } else { "s" };
     let file = if written.len() == 1 { "the file holds" } else { "the files hold" };
     print(&format!(

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use keymuster_core::bundle::{self, Bundle};
-use keymuster_core::exchange::REPEATED_SECS;
+use keymuster_service::console::By;
 use keymuster_service::{Env, files};
 
-use super::{take_and_tell, tell_results};
+use super::{tell_progress, tell_results};
+use crate::acts::exchange;
 use crate::site::Home;
-use crate::store::collected;
 
 /// Options of `exchange import`.
 #[derive(Debug, clap::Args)]
@@ -29,20 +29,15 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let bytes = files::read_private(&options.file, bundle::SIZE_MAX + bundle::FILE_MAGIC.len())?;
     let answer = Bundle::parse_file(&bytes).with_context(|| format!("cannot use {}", options.file.display()))?;
     let mut home = Home::open(data_dir, &env)?;
-    let outcomes = take_and_tell(&mut home, &answer, &env);
-    let outcomes = outcomes.with_context(|| format!("cannot use {}", options.file.display()))?;
-    let open = still_open(&mut home, &env)?;
-    if open > 0 {
+    let report = exchange::import(&mut home, &By::local_user(env.now()), &answer, tell_progress);
+    let report = report.with_context(|| format!("cannot use {}", options.file.display()))?;
+    if report.still_open > 0 {
+        let open = report.still_open;
         // Where standard error is gone, exchange list shows them.
         let _ = writeln!(
             std::io::stderr(),
             "{open} more that were exported have no result yet; they can be exported again"
         );
     }
-    tell_results(&outcomes, options.json)
-}
-
-/// How many requests went out and wait: their answer is in another file, or had no room in this one.
-fn still_open(home: &mut Home, env: &Env) -> anyhow::Result<u64> {
-    Ok(collected::exported(&home.db.transaction()?, env.now().minus(REPEATED_SECS))?)
+    tell_results(&report, options.json)
 }

@@ -3,12 +3,13 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
 use keymuster_core::bundle::Bundle;
 use keymuster_service::Env;
+use keymuster_service::console::By;
 
-use super::{Selection, take_and_tell, tell_results};
-use crate::exchange;
+use super::{Selection, tell_progress, tell_results, told_that_nothing_waits};
+use crate::acts::exchange;
+use crate::site::Home;
 
 /// Options of `exchange send`.
 #[derive(Debug, clap::Args)]
@@ -26,22 +27,18 @@ pub struct Options {
 /// Runs the command.
 pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let env = Env::system();
+    let by = By::local_user(env.now());
+    let mut home = Home::open(data_dir, &env)?;
+    let selection = options.selection.read(&home.site)?;
     let mut bundles: Vec<Bundle> = Vec::new();
-    let mut selected = options.selection.pack(data_dir, &env, |packed| {
+    let packed = exchange::pack(&mut home, &by, &selection, |packed| {
         bundles.extend_from_slice(packed);
         Ok(())
     })?;
-    let trusted = &selected.home.site.publishers[selected.publisher].trust.authority;
-    let url = options.authority.clone().or_else(|| trusted.clone());
-    let url = url.context("the trust file names no authority; name it with --authority URL, or use exchange export")?;
+    told_that_nothing_waits(&packed)?;
+    let url = exchange::authority(&home, selection.publisher, options.authority.as_deref())?;
     // Where standard error is gone there is nobody to tell that we wait.
-    let _ = writeln!(std::io::stderr(), "asking {url} for {} machines …", selected.requests);
-    let mut outcomes = Vec::new();
-    for bundle in bundles {
-        exchange::send(&url, bundle, |answer| {
-            outcomes.extend(take_and_tell(&mut selected.home, answer, &env)?);
-            Ok(())
-        })?;
-    }
-    tell_results(&outcomes, options.json)
+    let _ = writeln!(std::io::stderr(), "asking {url} for {} machines …", packed.requests);
+    let report = exchange::send(&mut home, &by, &url, bundles, tell_progress)?;
+    tell_results(&report, options.json)
 }
