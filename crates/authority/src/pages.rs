@@ -46,7 +46,7 @@ static NAV: [Nav; 10] = [
     Nav { label: "Hosts", href: "/hosts", icon: "hosts", needs: Permission::Look },
     Nav { label: "Requests", href: responses::PATH, icon: "exchange", needs: Permission::Look },
     Nav { label: "Refusals", href: "/refusals", icon: "info", needs: Permission::Look },
-    Nav { label: "Revocations", href: "/revocations", icon: "revoke", needs: Permission::Look },
+    Nav { label: "Revocations", href: "/revocations", icon: "revoked", needs: Permission::Look },
     Nav { label: "Licence pack", href: "/pack", icon: "catalogue", needs: Permission::Look },
     Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
     Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },

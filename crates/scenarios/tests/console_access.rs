@@ -5,6 +5,8 @@
 //! route.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
+#[path = "console_access/authority.rs"]
+mod authority;
 #[path = "console_access/host.rs"]
 mod host;
 #[path = "console_access/people.rs"]
@@ -201,6 +203,11 @@ fn check(served: &Served, table: &[Line]) {
 fn fill(path: &str) -> String {
     let parts = path.split('/').map(|part| if part.starts_with('{') { "unknown" } else { part });
     parts.collect::<Vec<_>>().join("/")
+}
+
+#[test]
+fn the_authority_admits_whom_its_table_names() {
+    authority::serve(|served| check(served, authority::TABLE));
 }
 
 #[test]

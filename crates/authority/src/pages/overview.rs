@@ -33,7 +33,7 @@ impl OverviewPage {
         let series = [
             Series { name: "Activations by MAK", tone: Tone::First },
             Series { name: "Entitlements of hosts", tone: Tone::Second },
-            Series { name: "Refusals", tone: Tone::Warn },
+            Series { name: "Refusals", tone: Tone::Third },
         ];
         chart::columns(&Columns { title: "The last 30 days", series: &series, slots: &slots })
     }
@@ -61,7 +61,7 @@ impl OverviewPage {
             chart::Part { name: "used", count: key.used, tone: Tone::Warn, href: None },
             chart::Part { name: "left", count: key.left(), tone: Tone::Quiet, href: None },
         ];
-        let title = format!("MAK {} of {}", key.last_five, key.customer);
+        let title = format!("Activations of {}", key.covers);
         chart::bar(&chart::Bar { title: &title, parts: &parts })
     }
 

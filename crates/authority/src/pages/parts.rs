@@ -51,6 +51,12 @@ impl Failed {
         Failed { field, detail: detail.into(), code: String::new(), href: String::new(), remedy: "" }
     }
 
+    /// The field for people.
+    pub fn label(&self) -> String {
+        let words = self.field.replace('_', " ");
+        words[..1.min(words.len())].to_uppercase() + words.get(1..).unwrap_or_default()
+    }
+
     /// The reason to show beside the form; what nobody at the form can do anything about has a page of its own.
     pub fn of(problem: Problem) -> Result<Failed, PageError> {
         let code = problem.code();

@@ -1,7 +1,7 @@
 //! Requests that administrators carry here as files or pictures, and the answers to them.
 
 use askama::Template;
-use axum::extract::multipart::MultipartError;
+use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::{Multipart, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -52,7 +52,11 @@ pub async fn show(page: Page<Look>, State(app): State<Administration>) -> page::
 }
 
 /// `POST /responses`.
-pub async fn send(page: Page<Handle>, State(app): State<Administration>, form: Multipart) -> page::Result<Response> {
+pub async fn send(
+    page: Page<Handle>,
+    State(app): State<Administration>,
+    form: Result<Multipart, MultipartRejection>,
+) -> page::Result<Response> {
     let failed = match read(form).await {
         Ok(sent) => {
             let answered = app.act(page.by(), move |authority, db, by| respond(authority, db, &file_in(&sent)?, by));
@@ -70,7 +74,8 @@ pub async fn send(page: Page<Handle>, State(app): State<Administration>, form: M
 }
 
 /// The files of the form; a browser sends one without a name where none was chosen.
-async fn read(mut form: Multipart) -> Result<Vec<Sent>, Failed> {
+async fn read(form: Result<Multipart, MultipartRejection>) -> Result<Vec<Sent>, Failed> {
+    let mut form = form.map_err(|rejection| Failed::field("request", rejection.body_text()))?;
     let broken = |error: MultipartError| Failed::field("request", error.body_text());
     let mut sent = Vec::new();
     while let Some(field) = form.next_field().await.map_err(broken)? {

@@ -194,7 +194,8 @@ pub fn list(authority: &Authority, tx: &Transaction<'_>, query: &Query) -> Resul
     for _ in 0..READ_MAX / READ_AT_ONCE {
         let at_once = if is_filtered { READ_AT_ONCE } else { limit + 1 };
         let batch = store::product_key::newest(tx, after, at_once)?;
-        after = batch.last().map(|minted| minted.id);
+        let is_last = batch.len() < at_once as usize;
+        after = batch.last().map(|minted| minted.id).filter(|_| !is_last);
         for minted in batch {
             let is_customers = query.customer.is_empty() || query.customer == minted.customer.as_str();
             if is_customers && catalogued.is_meant(&minted, &words)? {
@@ -205,9 +206,13 @@ pub fn list(authority: &Authority, tx: &Transaction<'_>, query: &Query) -> Resul
             break;
         }
     }
+    let is_full = found.len() > limit as usize;
     found.truncate(limit as usize + 1);
     let rows = found.iter().map(|minted| catalogued.row(tx, minted)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::cut(rows, limit, |row: &KeyRow| row.key.clone()))
+    let page = Page::cut(rows, limit, |row: &KeyRow| row.key.clone());
+    // Where enough was read before the page was full, the next one goes on from there.
+    let read_to = after.filter(|_| !is_full).map(|key| key.to_string());
+    Ok(Page { next: page.next.or(read_to), ..page })
 }
 
 /// One key.

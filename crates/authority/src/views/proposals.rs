@@ -57,10 +57,10 @@ impl ProposalRow {
     /// What it does, for people.
     pub fn words(&self) -> String {
         match self.kind.as_str() {
-            "revoke-key" => format!("revoke key {}", self.subject),
-            "revoke-host" => format!("revoke host {}", self.subject),
-            "stop-customer" => format!("stop customer {}", self.subject),
-            _ => format!("set the limits to {}", self.subject),
+            "revoke-key" => format!("Revoke key {}", self.subject),
+            "revoke-host" => format!("Revoke host {}", self.subject),
+            "stop-customer" => format!("Stop customer {}", self.subject),
+            _ => format!("Set the limits to {}", self.subject),
         }
     }
 

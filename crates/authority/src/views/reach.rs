@@ -23,7 +23,11 @@ pub struct ReachView {
     /// What is said when it is done.
     pub done: String,
     /// The list that it is in.
-    pub list: String,
+    pub list: &'static str,
+    /// The list's name.
+    pub list_name: &'static str,
+    /// By what it is known in the list.
+    pub name: String,
     /// Its page.
     pub back: String,
     /// How many hosts it takes back.
@@ -68,26 +72,32 @@ pub fn load(
     by: &By<Settings>,
 ) -> Result<ReachView, Error> {
     let target = target.ok_or_else(|| unknown("thing called", name))?;
-    let (what, list, back, about) = match target {
+    let (what, name, back, about) = match target {
         Target::Key(id) => {
             let minted = store::product_key::find(tx, *id)?.ok_or_else(|| unknown("key", id))?;
-            let what = format!("{} {}", minted.kind(), authority.key_of(&minted)?.last_five());
+            let last_five = authority.key_of(&minted)?.last_five();
+            let what = format!("{} {last_five}", minted.kind());
             let about = "The key works no more, and every entitlement that was issued for it is taken back.";
-            (what, "/keys", format!("/keys/{id}"), about)
+            (what, last_five, format!("/keys/{id}"), about)
         }
         Target::Host(id) => {
             let host = store::host::find(tx, *id)?.ok_or_else(|| unknown("host", id))?;
             let what = host.name.map_or_else(|| id.to_string(), |name| name.to_string());
             let about = "Every entitlement of this host is taken back, and it gets none any more. Its keys have room for \
                          another host.";
-            (format!("host {what}"), "/hosts", format!("/hosts/{id}"), about)
+            (format!("host {what}"), what, format!("/hosts/{id}"), about)
         }
         Target::Customer(slug) => {
             let customer = store::customer::find(tx, slug)?.ok_or_else(|| unknown("customer", slug))?;
             let about = "No key of this customer works any more, and all its hosts are on the revocation list, until the \
                          stop is lifted.";
-            (format!("customer {}", customer.name), "/customers", format!("/customers/{slug}"), about)
+            (format!("customer {}", customer.name), slug.to_string(), format!("/customers/{slug}"), about)
         }
+    };
+    let (list, list_name) = match target {
+        Target::Key(_) => ("/keys", "Keys"),
+        Target::Host(_) => ("/hosts", "Hosts"),
+        Target::Customer(_) => ("/customers", "Customers"),
     };
     let (verb, past) = if matches!(target, Target::Customer(_)) { ("Stop", "stopped") } else { ("Revoke", "revoked") };
     let (reach, before) = (target.reach(tx, by.at())?, taken_alone(tx, by)?);
@@ -97,7 +107,9 @@ pub fn load(
         verb: format!("{verb} {what}"),
         about: about.to_owned(),
         done: format!("{}{} is {past}", what[..1].to_uppercase(), &what[1..]),
-        list: list.to_owned(),
+        list,
+        list_name,
+        name,
         back,
         hosts: reach.hosts,
         machines: reach.machines,
