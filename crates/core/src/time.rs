@@ -33,6 +33,30 @@ impl Timestamp {
         if secs > Timestamp::MAX.0 { Timestamp::MAX } else { Timestamp(secs) }
     }
 
+    /// The first second of a day that is written as in RFC 3339, if it is one of 1970 or later.
+    ///
+    /// ```
+    /// use keymuster_core::time::Timestamp;
+    /// assert_eq!(Timestamp::of_day("2027-01-15").unwrap().to_string(), "2027-01-15T00:00:00Z");
+    /// assert_eq!(Timestamp::of_day("2027-02-29"), None);
+    /// ```
+    pub fn of_day(text: &str) -> Option<Timestamp> {
+        let is_form = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let (year, rest) = text.split_once('-').filter(|_| is_form)?;
+        let (month, day) = rest.split_once('-')?;
+        let (year, month, day): (u64, u64, u64) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+        if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        // Years that begin in March end with the day that only some of them have.
+        let (years, months) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let days = 365 * years + years / 4 - years / 100 + years / 400 + (153 * months + 2) / 5 + day - 1;
+        // From the first of March of the year 0 to 1970 it is 719468 days.
+        let found = Timestamp::from_secs((days - 719_468) * DAY);
+        // A day that its month does not have is found as one of the next month.
+        found.to_string().starts_with(text).then_some(found)
+    }
+
     /// Seconds since 1970-01-01T00:00:00Z.
     pub const fn as_secs(self) -> u64 {
         self.0

@@ -56,4 +56,5 @@ fn described() -> OpenApiRouter<Administration> {
         .routes(routes!(seats::show))
         .routes(routes!(seats::reclaim))
         .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
 }

@@ -79,6 +79,8 @@ pub fn routes() -> Routes<Administration> {
         .get("/settings/{name}", setting::show)
         .post("/settings/{name}", setting::change)
         .get("/audit", audit::show)
+        .get("/audit.csv", audit::csv)
+        .get("/audit.json", audit::json)
 }
 
 /// What this host may activate, and how it gets to.

@@ -66,6 +66,29 @@ impl Stage {
         Ok(Stage { root: root.to_owned(), aurora, borealis, host, mak, pace: Duration::ZERO })
     }
 
+    /// Where the consoles are, and the tokens with which they are claimed; a console that was claimed needs none.
+    pub fn consoles(&self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        for (who, url, claim) in [
+            ("host", &self.host.administration, self.host.run(&["claim"], "")),
+            ("aurora", &self.aurora.administration, self.aurora.run(&["claim"])),
+            ("borealis", &self.borealis.administration, self.borealis.run(&["claim"])),
+        ] {
+            // Once there is an account, nobody gets a token without naming it.
+            text += &match claim.ok().and_then(|lines| lines.into_iter().next()) {
+                Some(token) => format!("{who:>10} | {url}/claim with the one-time token {token}\n"),
+                None => format!("{who:>10} | {url}\n"),
+            };
+        }
+        Ok(text)
+    }
+
+    /// Shows where the consoles are.
+    pub fn tell_consoles(&self) -> anyhow::Result<()> {
+        heading("The consoles, for a browser on this machine")?;
+        write!(std::io::stdout().lock(), "{}", self.consoles()?).context("cannot write to standard output")
+    }
+
     /// What to try while everything runs.
     pub fn what_next(&self) -> anyhow::Result<String> {
         let root = self.root.display();
@@ -75,8 +98,9 @@ impl Stage {
             |name| programs::command(name).map(|command| command.get_program().to_string_lossy().into_owned());
         let (client, server) = (program("keymuster")?, program("keymuster-host")?);
         let authority = program("keymuster-authority")?;
+        let consoles = self.consoles()?;
         Ok(format!(
-            "\nEverything runs until you press Ctrl-C. In another terminal, for example:\n\n  \
+            "\nEverything runs until you press Ctrl-C. In a browser:\n\n{consoles}\nIn another terminal, for example:\n\n  \
              {server} --data-dir {root}/host status\n  \
              {authority} --data-dir {root}/authority-aurora key list\n  \
              {client} --store {root}/mine add --trust {root}/aurora.trust --pack {root}/aurora.pack {edition}\n  \

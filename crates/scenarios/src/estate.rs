@@ -39,6 +39,7 @@ pub struct Host {
     pub address: SocketAddr,
     /// Where it answers administrators, once it was started.
     pub administration: String,
+    administration_at: SocketAddr,
     directory: PathBuf,
     running: Option<Running>,
 }
@@ -146,10 +147,12 @@ impl Authority {
 }
 
 impl Host {
-    /// A host in a directory of its own, not started yet; it will listen on `port`, or on any where that is taken.
+    /// A host in a directory of its own, not started yet; it will listen on `port` and take administrators on the next one,
+    /// or on any where that is taken; with 0, on any.
     pub fn new(root: &Path, port: u16) -> anyhow::Result<Host> {
-        let (address, directory) = (free_address(port)?, root.join("host"));
-        Ok(Host { address, administration: String::new(), directory, running: None })
+        let (address, administration_at) = (free_address(port)?, free_address(if port == 0 { 0 } else { port + 1 })?);
+        let (administration, directory) = (String::new(), root.join("host"));
+        Ok(Host { address, administration, administration_at, directory, running: None })
     }
 
     fn command(&self) -> anyhow::Result<Command> {
@@ -174,7 +177,8 @@ impl Host {
     /// Starts it.
     pub fn start(&mut self) -> anyhow::Result<()> {
         let mut command = self.command()?;
-        command.args(["serve", "--listen", &self.address.to_string(), "--admin-listen", "127.0.0.1:0"]);
+        let (clients, administration) = (self.address.to_string(), self.administration_at.to_string());
+        command.args(["serve", "--listen", &clients, "--admin-listen", &administration]);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.directory.with_extension("log"))?;
         let mut running = Running::start(&mut command, Stdio::from(log))?;
         running.line_after("listening on ")?;

@@ -9,6 +9,8 @@ mod authority;
 #[path = "every_code/client.rs"]
 mod client;
 mod common;
+#[path = "every_code/console.rs"]
+mod console;
 #[path = "every_code/dns.rs"]
 mod dns;
 #[path = "every_code/documents.rs"]
@@ -62,6 +64,7 @@ fn every_code_has_a_row() {
         .chain(names(client::ROWS))
         .chain(names(dns::ROWS))
         .chain(names(documents::ROWS))
+        .chain(names(console::ROWS))
         .chain(names(edge::ROWS))
         .chain(names(host::ROWS))
         .chain(names(keys::ROWS))
@@ -88,6 +91,11 @@ fn the_rules_of_a_host() {
 #[test]
 fn a_server_with_rude_clients_and_a_bad_disk() {
     play(&mut host::Served::new(), edge::ROWS);
+}
+
+#[test]
+fn those_who_administer_a_host() {
+    play(&mut console::Administered::new(), console::ROWS);
 }
 
 #[test]

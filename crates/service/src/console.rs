@@ -36,6 +36,7 @@ pub mod upload;
 pub mod assets;
 pub mod chart;
 pub mod codes;
+pub mod csv;
 pub mod description;
 pub mod frame;
 pub mod markup;

@@ -1,15 +1,18 @@
 //! `keymuster host`: administers a host with a token, as the console does.
 
+mod nouns;
+
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::remote::shown::{Column, facts, table};
-use crate::remote::{Ask, Remote, URL, encoded};
+use crate::remote::{Ask, Remote, URL};
+use nouns::Command;
 
 /// Options of `host`.
 #[derive(Debug, Args)]
@@ -24,128 +27,40 @@ pub struct Options {
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Show every setting, and change one.
-    #[command(subcommand)]
-    Settings(Settings),
-    /// Show what DNS says about the host.
-    #[command(subcommand)]
-    Dns(Dns),
-    /// Show what administrators did, the newest first.
-    Audit(Audit),
-}
-
-#[derive(Debug, Subcommand)]
-enum Settings {
-    /// Show every setting with its value, where that comes from, and what it may be.
-    List,
-    /// Choose a value; a running host follows within a second.
-    Set(Setting),
-    /// Tell what a value would change for whom, and change nothing.
-    Preview(Setting),
-    /// Take a choice back.
-    Unset {
-        /// The name of the setting.
-        name: String,
-    },
-}
-
-#[derive(Debug, Args)]
-struct Setting {
-    /// The name of the setting.
-    name: String,
-    /// The value, such as 7d, 1700 or on.
-    #[arg(required = true)]
-    value: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Dns {
-    /// Show what is published, what clients would see, and what to do.
-    Show,
-}
-
-#[derive(Debug, Args)]
-struct Audit {
-    /// Words that an entry contains.
-    #[arg(long, value_name = "WORDS")]
-    search: Option<String>,
-    /// How many entries at most.
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    last: usize,
+/// A request, how its answer is shown, and how many rows are asked for.
+struct Asked {
+    ask: Ask,
+    show: Show,
+    most: usize,
 }
 
 /// How an answer is shown.
 enum Show {
-    /// The rows of a member as a table; a sentence where there is none.
+    /// Rows as a table; a sentence where there is none. They are a member of the answer, or all of it where that is empty.
     Rows(&'static str, &'static [Column], &'static str),
+    /// All that it says, one below the other.
     Facts,
     /// What a setting was and is.
     Change,
 }
 
-const SETTINGS: &[Column] = &[
-    ("PUBLISHER", "publisher"),
-    ("SETTING", "name"),
-    ("VALUE", "text"),
-    ("DEFAULT", "default_text"),
-    ("ALLOWED", "allowed"),
-    ("FROM", "source"),
-    ("BY", "chosen/by"),
-];
-const AUDIT: &[Column] = &[
-    ("NUMBER", "sequence"),
-    ("WHEN", "at"),
-    ("WHO", "actor"),
-    ("ACT", "act"),
-    ("WHAT", "subject"),
-    ("DETAIL", "detail"),
-];
-
-/// Rows that are asked for where nothing else is said.
-const ROWS_MAX: usize = 1000;
-
 /// Runs the command.
 pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
     let remote = Remote::new(&options.url, &options.token_file)?;
-    let (ask, show, most) = request(&options.command, machine.named_publisher());
+    let Asked { ask, show, most } = options.command.asked(machine.named_publisher())?;
     let value = match show {
-        Show::Rows(member, ..) => remote.list(&ask, member, most)?,
+        Show::Rows(member, ..) if !member.is_empty() => remote.list(&ask, member, most)?,
         _ => remote.ask(&ask)?,
     };
     let text = match show {
         Show::Rows(member, columns, if_empty) => {
-            table(value[member].as_array().map_or(&[][..], Vec::as_slice), columns, if_empty)
+            let rows = if member.is_empty() { &value } else { &value[member] };
+            table(rows.as_array().map_or(&[][..], Vec::as_slice), columns, if_empty)
         }
         Show::Facts => facts(&value),
         Show::Change => change(&value),
     };
     Ok(Answer::new(text, value))
-}
-
-/// What is asked for, how it is shown, and how many rows of it.
-fn request(command: &Command, publisher: Option<&str>) -> (Ask, Show, usize) {
-    match command {
-        Command::Settings(settings) => setting(settings, publisher),
-        Command::Dns(Dns::Show) => (Ask::get("/dns"), Show::Facts, 1),
-        Command::Audit(Audit { search, last }) => {
-            let ask = Ask::get("/audit").with("search", search.as_ref());
-            (ask, Show::Rows("entries", AUDIT, "no entries"), *last)
-        }
-    }
-}
-
-fn setting(settings: &Settings, publisher: Option<&str>) -> (Ask, Show, usize) {
-    let path = |name: &str, more: &str| format!("/settings/{}{more}", encoded(name));
-    let value = |setting: &Setting| Some(json!({ "value": setting.value.join(" ") }));
-    let ask = match settings {
-        Settings::List => return (Ask::get("/settings"), Show::Rows("settings", SETTINGS, "no settings"), ROWS_MAX),
-        Settings::Set(setting) => Ask::act("PUT", &path(&setting.name, ""), value(setting)),
-        Settings::Preview(setting) => Ask::act("POST", &path(&setting.name, "/preview"), value(setting)),
-        Settings::Unset { name } => Ask::act("DELETE", &path(name, ""), None),
-    };
-    (ask.with("publisher", publisher), Show::Change, 1)
 }
 
 fn change(value: &Value) -> String {

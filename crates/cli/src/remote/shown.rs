@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use keymuster_core::time::Timestamp;
 use serde_json::Value;
 
+/// How the names of members end that are times.
+const TIMES: [&str; 5] = ["at", "since", "until", "expires", "asked"];
+
 /// A column: its head, and where its cells are in a row, as a JSON pointer without the first slash.
 pub type Column = (&'static str, &'static str);
 
@@ -86,7 +89,7 @@ fn below(text: &mut String, value: &Value, depth: usize) {
 /// A value in a word; members that are times by their names are shown as times.
 fn word(pointer: &str, value: &Value) -> String {
     let name = pointer.rsplit('/').next().unwrap_or_default();
-    let is_time = ["at", "since", "until"].contains(&name) || name.ends_with("_at") || name.ends_with("_until");
+    let is_time = TIMES.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')));
     match value {
         Value::Null => "-".to_owned(),
         Value::Bool(is_so) => if *is_so { "yes" } else { "no" }.to_owned(),

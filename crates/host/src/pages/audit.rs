@@ -1,16 +1,20 @@
 //! What administrators did, with search and export.
 
+pub mod export;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
-use keymuster_service::console::page::{self, html};
+use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::Look;
 
 use super::{PRODUCT, Sample};
 use crate::administration::Administration;
-use crate::views::audit::{self, Act};
+use crate::views::audit::{self, Act, NotADay, PAGE};
+use export::Form;
 
 #[derive(Template)]
 #[template(path = "audit.html")]
@@ -18,14 +22,46 @@ struct AuditPage {
     frame: Frame,
     query: audit::Query,
     audit: audit::Page,
+    error: Option<NotADay>,
 }
 
 impl AuditPage {
-    /// The link to older entries.
-    fn older(&self) -> Option<String> {
-        let mut link = form_urlencoded::Serializer::new("/audit?".to_owned());
-        link.append_pair("search", &self.query.search);
-        Some(link.append_pair("after", &self.audit.next?.to_string()).finish())
+    fn new(frame: Frame, query: audit::Query, audit: audit::Page) -> AuditPage {
+        AuditPage { frame, query, audit, error: None }
+    }
+
+    /// The link to a page with the same filter.
+    fn link(&self, path: &str, after: Option<u64>) -> String {
+        let audit::Query { search, actor, act, from, until, .. } = &self.query;
+        let mut link = form_urlencoded::Serializer::new(format!("{path}?"));
+        for (name, value) in [("search", search), ("actor", actor), ("act", act), ("from", from), ("until", until)] {
+            if !value.is_empty() {
+                link.append_pair(name, value);
+            }
+        }
+        if let Some(after) = after {
+            link.append_pair("after", &after.to_string());
+        }
+        link.finish().trim_end_matches('?').to_owned()
+    }
+
+    /// The link to older entries; empty where there are none.
+    fn older(&self) -> String {
+        self.audit.next.map_or_else(String::new, |next| self.link("/audit", Some(next)))
+    }
+
+    /// The link back to the newest entries; empty where they are shown.
+    fn newest(&self) -> String {
+        self.query.after.map_or_else(String::new, |_| self.link("/audit", None))
+    }
+
+    fn shown(&self) -> String {
+        let numbers = self.audit.entries.first().zip(self.audit.entries.last());
+        numbers.map_or_else(String::new, |(first, last)| format!("Entries {} to {}", first.sequence, last.sequence))
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.link("/audit", None) != "/audit"
     }
 }
 
@@ -35,9 +71,40 @@ pub async fn show(
     State(app): State<Administration>,
     Query(query): Query<audit::Query>,
 ) -> page::Result<Response> {
-    let asked = query.clone();
-    let audit = app.console.pool().read(move |tx| audit::load(tx, &asked)).await?;
-    html(&AuditPage { frame: page.frame(), query, audit })
+    match query.filter() {
+        Ok(filter) => {
+            let (after, limit) = (query.after, query.limit.unwrap_or(PAGE));
+            let audit = app.console.pool().read(move |tx| audit::load(tx, &filter, after, limit)).await?;
+            html(&AuditPage::new(page.frame(), query, audit))
+        }
+        Err(wrong) => {
+            let nothing = audit::Page { entries: Vec::new(), next: None };
+            unprocessable(&AuditPage { error: Some(wrong), ..AuditPage::new(page.frame(), query, nothing) })
+        }
+    }
+}
+
+/// `GET /audit.csv`.
+pub async fn csv(
+    _page: Page<Look>,
+    State(app): State<Administration>,
+    Query(query): Query<audit::Query>,
+) -> page::Result<Response> {
+    file(&app, &query, Form::Csv).await
+}
+
+/// `GET /audit.json`.
+pub async fn json(
+    _page: Page<Look>,
+    State(app): State<Administration>,
+    Query(query): Query<audit::Query>,
+) -> page::Result<Response> {
+    file(&app, &query, Form::Json).await
+}
+
+async fn file(app: &Administration, query: &audit::Query, form: Form) -> page::Result<Response> {
+    let filter = query.filter().map_err(Problem::from)?;
+    Ok(export::stream(app.console.pool(), filter, form).await?)
 }
 
 /// Its states.
@@ -51,15 +118,17 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         subject: "host key …7GHXY".to_owned(),
         detail: "publisher aurora, group desk-2026".to_owned(),
     };
-    let sample = |search: &str, entries: Vec<Act>, next| AuditPage {
-        frame: Frame::sample(&PRODUCT, "/audit"),
-        query: audit::Query { search: search.to_owned(), ..audit::Query::default() },
-        audit: audit::Page { entries, next },
+    let sample = |search: &str, entries: Vec<Act>, next| {
+        let query = audit::Query { search: search.to_owned(), ..audit::Query::default() };
+        AuditPage::new(Frame::sample(&PRODUCT, "/audit"), query, audit::Page { entries, next })
     };
+    let wrong = audit::Query { from: "yesterday".to_owned(), ..audit::Query::default() };
+    let wrong = AuditPage { error: wrong.filter().err(), query: wrong, ..sample("", Vec::new(), None) };
     Ok(vec![
         ("audit-empty", sample("", Vec::new(), None).render()?),
         ("audit-typical", sample("", (1..8).rev().map(entry).collect(), None).render()?),
         ("audit-full", sample("key", (1..51).rev().map(entry).collect(), Some(1)).render()?),
+        ("audit-error", wrong.render()?),
         ("audit-nothing-found", sample("<nobody>", Vec::new(), None).render()?),
     ])
 }

@@ -50,14 +50,33 @@ pub struct Entry {
     pub detail: String,
 }
 
-/// Entries before a number that contain a text, the newest first, at most `limit`.
-pub fn before(tx: &Transaction<'_>, before: Option<u64>, text: &str, limit: u32) -> Result<Vec<Entry>, Failure> {
+/// Which entries are meant. Texts are contained in any case; empty ones are contained in everything.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Filter {
+    /// In all that an entry says.
+    pub text: String,
+    /// In who did it.
+    pub actor: String,
+    /// In what was done.
+    pub act: String,
+    /// From this time on.
+    pub from: Timestamp,
+    /// Before this time.
+    pub until: Timestamp,
+}
+
+/// Entries before a number, the newest first, at most `limit`.
+pub fn before(tx: &Transaction<'_>, before: Option<u64>, filter: &Filter, limit: u32) -> Result<Vec<Entry>, Failure> {
     let sql = "SELECT sequence, at, actor, act, subject, detail FROM audit \
-               WHERE sequence < ?1 AND (?2 = '' OR instr(lower(actor || ' ' || act || ' ' || subject || ' ' || detail), ?2) > 0) \
-               ORDER BY sequence DESC LIMIT ?3";
+               WHERE sequence < ?1 AND at >= ?5 AND at < ?6 \
+               AND (?3 = '' OR instr(lower(actor), ?3) > 0) AND (?4 = '' OR instr(lower(act), ?4) > 0) \
+               AND (?2 = '' OR instr(lower(actor || ' ' || act || ' ' || subject || ' ' || detail), ?2) > 0) \
+               ORDER BY sequence DESC LIMIT ?7";
     let mut statement = tx.prepare_cached(sql)?;
     let before = before.map_or(i64::MAX, integer);
-    let rows = statement.query_map(params![before, text.to_lowercase(), limit], read)?;
+    let [text, actor, act] = [&filter.text, &filter.actor, &filter.act].map(|text| text.trim().to_lowercase());
+    let (from, until) = (seconds(filter.from), seconds(filter.until));
+    let rows = statement.query_map(params![before, text, actor, act, from, until, limit], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -1,15 +1,22 @@
 //! What administrators did, newest first, a page at a time.
 
+use std::fmt;
+
+use keymuster_core::codes;
+use keymuster_core::time::{DAY, Timestamp};
+use keymuster_service::Problem;
 use keymuster_service::console::bounded;
 use keymuster_service::database::Failure;
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::store::audit::{self, Entry};
+use crate::store::audit::{self, Entry, Filter};
 
 /// Entries on one page, unless fewer are asked for.
-const PAGE: u32 = 50;
+pub const PAGE: u32 = 50;
+/// Entries that are read at one time for a file.
+pub const PART: u32 = 500;
 
 /// Which entries are meant.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, IntoParams)]
@@ -20,6 +27,20 @@ pub struct Query {
     #[param(max_length = 200)]
     #[serde(deserialize_with = "bounded::text::<200, _>")]
     pub search: String,
+    /// Words that its actor contains.
+    #[param(max_length = 200)]
+    #[serde(deserialize_with = "bounded::text::<200, _>")]
+    pub actor: String,
+    /// Words that the act contains, such as `setting`.
+    #[param(max_length = 200)]
+    #[serde(deserialize_with = "bounded::text::<200, _>")]
+    pub act: String,
+    /// From the beginning of this day on, in UTC.
+    #[param(pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
+    pub from: String,
+    /// Until the end of this day, in UTC.
+    #[param(pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
+    pub until: String,
     /// Where the page before has ended: its `next`.
     #[param(minimum = 1)]
     #[serde(deserialize_with = "bounded::number::<1, { bounded::LARGEST }, _, _>")]
@@ -61,10 +82,47 @@ pub struct Act {
     pub detail: String,
 }
 
-/// Loads one page.
-pub fn load(tx: &Transaction<'_>, query: &Query) -> Result<Page, Failure> {
-    let limit = query.limit.unwrap_or(PAGE);
-    let mut entries = audit::before(tx, query.after, query.search.trim(), limit + 1)?;
+/// A text that should be a day.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NotADay {
+    /// The member of the query.
+    pub field: &'static str,
+    text: String,
+}
+
+impl fmt::Display for NotADay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?} is no day, such as 2027-01-15", self.field, self.text)
+    }
+}
+
+impl From<NotADay> for Problem {
+    fn from(wrong: NotADay) -> Problem {
+        Problem::new(&codes::INPUT_INVALID, wrong.to_string())
+    }
+}
+
+impl Query {
+    /// Which entries are meant.
+    pub fn filter(&self) -> Result<Filter, NotADay> {
+        let day = |field, text: &str, else_| match text.trim() {
+            "" => Ok(else_),
+            text => Timestamp::of_day(text).ok_or_else(|| NotADay { field, text: text.to_owned() }),
+        };
+        let (first, last) = (Timestamp::default(), Timestamp::MAX);
+        Ok(Filter {
+            text: self.search.clone(),
+            actor: self.actor.clone(),
+            act: self.act.clone(),
+            from: day("from", &self.from, first)?,
+            until: day("until", &self.until, last)?.plus(DAY),
+        })
+    }
+}
+
+/// Loads one page, of at most `limit` entries.
+pub fn load(tx: &Transaction<'_>, filter: &Filter, after: Option<u64>, limit: u32) -> Result<Page, Failure> {
+    let mut entries = audit::before(tx, after, filter, limit + 1)?;
     let is_last = entries.len() <= limit as usize;
     entries.truncate(limit as usize);
     let next = if is_last { None } else { entries.last().map(|entry| entry.sequence) };

@@ -1,6 +1,6 @@
 //! `cargo demo`: an authority, a host and thirty clients that muster before your eyes; with `--clients`, load on the host.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -38,6 +38,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whoever sits at a terminal may open a console first and watch the fleet muster there.
+fn wait_for_enter() -> anyhow::Result<()> {
+    if std::io::stdin().is_terminal() {
+        let mut stdout = std::io::stdout().lock();
+        write!(stdout, "\nThe fleet musters when you press Enter.").context("cannot write to standard output")?;
+        stdout.flush().context("cannot write to standard output")?;
+        std::io::stdin().read_line(&mut String::new()).context("cannot read standard input")?;
+    }
+    Ok(())
+}
+
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir()?;
     let root = arguments.directory.unwrap_or_else(|| temporary.path().to_owned());
@@ -45,6 +56,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut stage = Stage::set(&root)?;
     if !arguments.once {
         stage.pace = Duration::from_millis(100);
+        stage.tell_consoles()?;
+        wait_for_enter()?;
     }
     match arguments.clients {
         Some(clients) => return demo::load(&stage, clients, arguments.seconds),
