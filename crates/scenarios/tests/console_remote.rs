@@ -54,7 +54,12 @@ fn a_host_is_administered_from_its_command_line_elsewhere() {
 
     for (who, arguments, exit, parts) in [
         (&ada, "settings list", 0, &["PUBLISHER", "renewal-interval", "7 days", "fixture"][..]),
-        (&ada, "settings preview renewal-interval 2h", 0, &["renewal-interval would be 2 hours; it was", "  - clients"]),
+        (
+            &ada,
+            "settings preview renewal-interval 2h",
+            0,
+            &["renewal-interval would be 2 hours; it was", "  - clients"],
+        ),
         (&ada, "settings set renewal-interval 2h", 0, &["renewal-interval is 2 hours; it was 7 days"]),
         (&ada, "settings list --json", 0, &[r#""by":"ada (token test)""#]),
         (&ada, "settings unset renewal-interval --publisher fixture", 0, &["is 7 days; it was 2 hours"]),

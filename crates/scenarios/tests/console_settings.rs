@@ -30,7 +30,8 @@ fn renewal(place: &Place, host: &Host) -> u64 {
 
 fn acts(place: &Place) -> Vec<String> {
     let db = place.read();
-    let mut statement = db.prepare("SELECT actor || ': ' || act || ': ' || subject FROM audit ORDER BY sequence").unwrap();
+    let mut statement =
+        db.prepare("SELECT actor || ': ' || act || ': ' || subject FROM audit ORDER BY sequence").unwrap();
     let rows = statement.query_map([], |row| row.get(0)).unwrap();
     rows.map(Result::unwrap).filter(|act: &String| act.contains("setting")).collect()
 }
@@ -53,7 +54,10 @@ fn a_change_is_shown_before_it_is_made() {
     let changed = ada.post(RENEWAL, &[("publisher", "fixture"), ("value", "2h")]).unwrap();
     assert_eq!((changed.status, changed.header("location")), (303, "/settings"), "{}", changed.body);
     let list = ada.get("/settings").unwrap().body;
-    assert!(list.contains("renewal-interval of fixture is 2 hours; it was") && list.contains("chosen by ada"), "{list}");
+    assert!(
+        list.contains("renewal-interval of fixture is 2 hours; it was") && list.contains("chosen by ada"),
+        "{list}"
+    );
     assert_eq!(renewal(&place, &host), 2 * HOUR);
 
     let back = ada.get(&format!("{RENEWAL}?publisher=fixture&to=default")).unwrap().body;

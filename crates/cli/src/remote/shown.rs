@@ -89,7 +89,8 @@ fn below(text: &mut String, value: &Value, depth: usize) {
 /// A value in a word; members that are times by their names are shown as times.
 fn word(pointer: &str, value: &Value) -> String {
     let name = pointer.rsplit('/').next().unwrap_or_default();
-    let is_time = TIMES.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')));
+    let is_time =
+        TIMES.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')));
     match value {
         Value::Null => "-".to_owned(),
         Value::Bool(is_so) => if *is_so { "yes" } else { "no" }.to_owned(),

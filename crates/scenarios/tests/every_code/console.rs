@@ -56,9 +56,7 @@ pub const ROWS: &[Row<Administered>] = &[
     }),
     (&codes::CROSS_SITE, |world| world.send("POST", "/sign-in", &[("origin", "http://other.example")], "")),
     (&codes::NAME_NOT_ALLOWED, |world| world.send("GET", "/sign-in", &[("host", "other.example")], "")),
-    (&codes::RECORD_UNKNOWN, |world| {
-        world.send("GET", "/api/v1/codes/nothing", &[("authorization", &world.look)], "")
-    }),
+    (&codes::RECORD_UNKNOWN, |world| world.send("GET", "/api/v1/codes/nothing", &[("authorization", &world.look)], "")),
     (&codes::INPUT_INVALID, |world| world.preview("k1", r#"{"value":"a"}"#)),
     (&codes::IDEMPOTENCY_KEY_REUSED, |world| {
         world.preview("k2", r#"{"value":"1700"}"#);

@@ -160,14 +160,10 @@ const CLIENTS: &[Column] = &[
     ("LAST ASKED", "last_asked"),
     ("LEASE EXPIRES", "lease_expires"),
 ];
-const CLONES: &[Column] = &[("CLIENT", "client"), ("PUBLISHER", "publisher"), ("TIMES", "times"), ("LAST", "newest_at")];
-const POOLS: &[Column] = &[
-    ("POOL", "pool"),
-    ("PUBLISHER", "publisher"),
-    ("SEATS", "seats"),
-    ("TAKEN", "taken"),
-    ("FREE", "free"),
-];
+const CLONES: &[Column] =
+    &[("CLIENT", "client"), ("PUBLISHER", "publisher"), ("TIMES", "times"), ("LAST", "newest_at")];
+const POOLS: &[Column] =
+    &[("POOL", "pool"), ("PUBLISHER", "publisher"), ("SEATS", "seats"), ("TAKEN", "taken"), ("FREE", "free")];
 const SETTINGS: &[Column] = &[
     ("PUBLISHER", "publisher"),
     ("SETTING", "name"),
