@@ -37,6 +37,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/0003_exchange.sql"),
     keymuster_service::console::MIGRATION,
     include_str!("store/0004_console_reads.sql"),
+    include_str!("store/0005_audit_head.sql"),
 ];
 
 /// Opens the database of a data directory, and creates it where there is none.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use keymuster_core::time::Timestamp;
 use keymuster_service::table::table;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::print;
@@ -16,6 +17,9 @@ pub struct Options {
     /// How many entries are shown, from the newest one back.
     #[arg(long, value_name = "N", default_value_t = 50)]
     last: u32,
+    /// Follow the running hash through all entries instead, and show the newest one.
+    #[arg(long, conflicts_with = "last")]
+    check: bool,
     /// Write JSON, for programs.
     #[arg(long)]
     json: bool,
@@ -24,6 +28,9 @@ pub struct Options {
 /// Runs the command.
 pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let mut db = open_read_only(data_dir)?;
+    if options.check {
+        return check(&mut db, options.json);
+    }
     let entries = audit::newest(&db.transaction()?, options.last)?;
     if options.json {
         let values: Vec<Value> = entries.iter().map(value).collect();
@@ -34,8 +41,20 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     print("\n")
 }
 
+fn check(db: &mut Connection, as_json: bool) -> anyhow::Result<()> {
+    let newest = audit::check(&db.transaction()?)?;
+    let (entries, head) = newest.map_or_else(|| (0, String::new()), |newest| (newest.sequence, newest.head));
+    if as_json {
+        return print(&(serde_json::to_string_pretty(&json!({ "entries": entries, "head": head }))? + "\n"));
+    }
+    print(&format!(
+        "{entries} entries, each following from the one before\nhead {head}\ncompare it with the entry of the same number in an \
+         earlier export\n"
+    ))
+}
+
 fn row(entry: &Entry) -> [String; 6] {
-    let Entry { sequence, at, actor, act, subject, detail } = entry.clone();
+    let Entry { sequence, at, actor, act, subject, detail, .. } = entry.clone();
     [sequence.to_string(), at.to_string(), actor, act, subject, detail]
 }
 
@@ -48,5 +67,6 @@ fn value(entry: &Entry) -> Value {
         "act": entry.act,
         "subject": entry.subject,
         "detail": entry.detail,
+        "head": entry.head,
     })
 }

@@ -117,6 +117,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         act: "key installed".to_owned(),
         subject: "host key …7GHXY".to_owned(),
         detail: "publisher aurora, group desk-2026".to_owned(),
+        head: "5f2b1c09d3e84a76".repeat(4),
     };
     let sample = |search: &str, entries: Vec<Act>, next| {
         let query = audit::Query { search: search.to_owned(), ..audit::Query::default() };

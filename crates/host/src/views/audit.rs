@@ -80,6 +80,8 @@ pub struct Act {
     pub subject: String,
     /// Further words.
     pub detail: String,
+    /// The running hash up to this entry, by which changes of earlier ones are noticed.
+    pub head: String,
 }
 
 /// A text that should be a day.
@@ -131,7 +133,7 @@ pub fn load(tx: &Transaction<'_>, filter: &Filter, after: Option<u64>, limit: u3
 
 impl From<Entry> for Act {
     fn from(entry: Entry) -> Act {
-        let Entry { sequence, at, actor, act, subject, detail } = entry;
-        Act { sequence, at: at.as_secs(), when: at.to_string(), actor, act, subject, detail }
+        let Entry { sequence, at, actor, act, subject, detail, head } = entry;
+        Act { sequence, at: at.as_secs(), when: at.to_string(), actor, act, subject, detail, head }
     }
 }

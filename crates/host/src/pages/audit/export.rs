@@ -64,7 +64,7 @@ async fn part(pool: &Pool, filter: Filter, after: Option<u64>) -> Result<Page, P
 fn text(page: &Page, form: Form, is_first: bool) -> String {
     match form {
         Form::Csv => {
-            let head = if is_first { "number,when,who,act,what,detail\r\n" } else { "" };
+            let head = if is_first { "number,when,who,act,what,detail,head\r\n" } else { "" };
             head.to_owned() + &page.entries.iter().map(line).collect::<String>()
         }
         Form::Json => {
@@ -78,9 +78,9 @@ fn text(page: &Page, form: Form, is_first: bool) -> String {
 }
 
 fn line(entry: &Act) -> String {
-    let Act { sequence, at, actor, act, subject, detail, .. } = entry;
+    let Act { sequence, at, actor, act, subject, detail, head, .. } = entry;
     let (number, when) = (sequence.to_string(), Timestamp::from_secs(*at).to_string());
-    csv::line([&number, &when, actor, act, subject, detail].map(String::as_str))
+    csv::line([&number, &when, actor, act, subject, detail, head].map(String::as_str))
 }
 
 #[cfg(test)]
@@ -97,6 +97,7 @@ mod tests {
             act: "a".to_owned(),
             subject: "=1".to_owned(),
             detail: String::new(),
+            head: "00".to_owned(),
         };
         let parts =
             [Page { entries: vec![entry(3), entry(2)], next: Some(2) }, Page { entries: vec![entry(1)], next: None }];
@@ -105,7 +106,7 @@ mod tests {
         let numbers: Vec<u64> = json.as_array().unwrap().iter().map(|e| e["sequence"].as_u64().unwrap()).collect();
         assert_eq!(numbers, [3, 2, 1]);
         let lines: Vec<String> = whole(Form::Csv).lines().map(str::to_owned).collect();
-        assert_eq!(lines[1], "3,1970-01-01T00:00:00Z,\"ada, b\",a,'=1,");
+        assert_eq!(lines[1], "3,1970-01-01T00:00:00Z,\"ada, b\",a,'=1,,00");
         assert_eq!(lines.len(), 4);
         let nothing = Page { entries: Vec::new(), next: None };
         assert_eq!(text(&nothing, Form::Json, true), "[]\n");
