@@ -161,6 +161,18 @@ pub(crate) fn reason(entered: &str) -> Result<Label, String> {
     entered.parse().map_err(|error| format!("{error}"))
 }
 
+fn entry(sequence: u64) -> Entry {
+    Entry {
+        sequence,
+        at: 1_780_000_000 + sequence * 3600,
+        act: "granted",
+        edition: "desk-2026".to_owned(),
+        expires: Some(1_800_000_000 + sequence * 3600),
+        count: Some([31, 25]),
+        seat: None,
+    }
+}
+
 /// Its states.
 pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     let now = Timestamp::from_secs(1_800_000_000);
@@ -182,15 +194,6 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         last_asked: Some(1_799_500_000),
         lease,
         refusal: None,
-    };
-    let entry = |sequence| Entry {
-        sequence,
-        at: 1_780_000_000 + sequence * 3600,
-        act: "granted",
-        edition: "desk-2026".to_owned(),
-        expires: Some(1_800_000_000 + sequence * 3600),
-        count: Some([31, 25]),
-        seat: None,
     };
     let detail = |editions: Vec<Edition>, entries: Vec<Entry>| Detail {
         publisher: "aurora".to_owned(),
