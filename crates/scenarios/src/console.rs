@@ -130,7 +130,9 @@ impl Console {
         let config = self.agent.configure_request(request).allow_non_standard_methods(true).build();
         let mut response: ureq::http::Response<Body> = self.agent.run(config)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, body: response.body_mut().read_to_string()? })
+        // What is downloaded may be no text.
+        let body = String::from_utf8_lossy(&response.body_mut().read_to_vec()?).into_owned();
+        Ok(Answer { status, headers, body })
     }
 
     /// A form as the console's own pages send it, with the header `Cookie`, if there is one.

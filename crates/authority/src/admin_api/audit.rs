@@ -10,7 +10,13 @@ use crate::administration::Administration;
 use crate::views::audit;
 
 /// What administrators did, newest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(audit::Query), responses((status = 200, body = audit::Page)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    tag = "audit",
+    params(audit::Query),
+    responses((status = 200, body = audit::Page)),
+)]
 pub async fn list(
     _api: Api<Look>,
     State(app): State<Administration>,

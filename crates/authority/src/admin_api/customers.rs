@@ -31,7 +31,13 @@ pub struct NewCustomer {
 }
 
 /// Customers by name.
-#[utoipa::path(get, path = "/api/v1/customers", tag = "customers", params(views::Query), responses((status = 200, body = Page<CustomerRow>)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/customers",
+    tag = "customers",
+    params(views::Query),
+    responses((status = 200, body = Page<CustomerRow>)),
+)]
 pub async fn list(
     _api: Api<Look>,
     State(app): State<Administration>,
@@ -41,7 +47,13 @@ pub async fn list(
 }
 
 /// Adds a customer.
-#[utoipa::path(post, path = "/api/v1/customers", tag = "customers", request_body = NewCustomer, responses((status = 201, body = CustomerDetail)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/customers",
+    tag = "customers",
+    request_body = NewCustomer,
+    responses((status = 201, body = CustomerDetail)),
+)]
 pub async fn add(
     api: Api<Keys>,
     State(app): State<Administration>,

@@ -15,7 +15,13 @@ use crate::views::hosts::{self, HostDetail, HostRow};
 use crate::views::{self, Page};
 
 /// Hosts, those that asked last first.
-#[utoipa::path(get, path = "/api/v1/hosts", tag = "hosts", params(views::Query), responses((status = 200, body = Page<HostRow>)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/hosts",
+    tag = "hosts",
+    params(views::Query),
+    responses((status = 200, body = Page<HostRow>)),
+)]
 pub async fn list(
     _api: Api<Look>,
     State(app): State<Administration>,

@@ -96,7 +96,13 @@ fn usual_term() -> String {
 }
 
 /// Keys, the newest first.
-#[utoipa::path(get, path = "/api/v1/keys", tag = "keys", params(views::Query), responses((status = 200, body = Page<KeyRow>)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/keys",
+    tag = "keys",
+    params(views::Query),
+    responses((status = 200, body = Page<KeyRow>)),
+)]
 pub async fn list(
     _api: Api<Look>,
     State(app): State<Administration>,

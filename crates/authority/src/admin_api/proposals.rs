@@ -16,7 +16,13 @@ use crate::views::proposals::{self, LimitsView, ProposalRow};
 use crate::views::{self, Page};
 
 /// What was taken back by whom, and what waits, the newest first.
-#[utoipa::path(get, path = "/api/v1/proposals", tag = "proposals", params(views::Query), responses((status = 200, body = Page<ProposalRow>)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/proposals",
+    tag = "proposals",
+    params(views::Query),
+    responses((status = 200, body = Page<ProposalRow>)),
+)]
 pub async fn list(
     api: Api<Look>,
     State(app): State<Administration>,

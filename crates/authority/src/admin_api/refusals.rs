@@ -11,7 +11,13 @@ use crate::views::refusals::{self, RefusalRow};
 use crate::views::{self, Page};
 
 /// What hosts and clients did not get, the newest first.
-#[utoipa::path(get, path = "/api/v1/refusals", tag = "refusals", params(views::Query), responses((status = 200, body = Page<RefusalRow>)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/refusals",
+    tag = "refusals",
+    params(views::Query),
+    responses((status = 200, body = Page<RefusalRow>)),
+)]
 pub async fn list(
     _api: Api<Look>,
     State(app): State<Administration>,

@@ -43,7 +43,12 @@ pub struct ListSigned {
 }
 
 /// Everything that is taken back, the newest first.
-#[utoipa::path(get, path = "/api/v1/revocations", tag = "revocations", responses((status = 200, body = RevocationsView)))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/revocations",
+    tag = "revocations",
+    responses((status = 200, body = RevocationsView)),
+)]
 pub async fn list(_api: Api<Look>, State(app): State<Administration>) -> Result<Json<RevocationsView>, Problem> {
     Ok(Json(app.look(|_, tx| revocations::load(tx)).await?))
 }

@@ -83,14 +83,14 @@ pub fn load(
         Target::Host(id) => {
             let host = store::host::find(tx, *id)?.ok_or_else(|| unknown("host", id))?;
             let what = host.name.map_or_else(|| id.to_string(), |name| name.to_string());
-            let about = "Every entitlement of this host is taken back, and it gets none any more. Its keys have room for \
-                         another host.";
+            let about = "Every entitlement of this host is taken back, and it gets none any more. Its keys have room \
+                         for another host.";
             (format!("host {what}"), what, format!("/hosts/{id}"), about)
         }
         Target::Customer(slug) => {
             let customer = store::customer::find(tx, slug)?.ok_or_else(|| unknown("customer", slug))?;
-            let about = "No key of this customer works any more, and all its hosts are on the revocation list, until the \
-                         stop is lifted.";
+            let about = "No key of this customer works any more, and all its hosts are on the revocation list, until \
+                         the stop is lifted.";
             (format!("customer {}", customer.name), slug.to_string(), format!("/customers/{slug}"), about)
         }
     };
