@@ -7,7 +7,7 @@ use crate::process;
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Which benchmark, and its options: `grant`, `client` or `footprint`; `grant --help` lists them
+    /// Which benchmark, and its options: `grant`, `client`, `console` or `footprint`; `grant --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     arguments: Vec<String>,
 }
