@@ -30,7 +30,7 @@ const READ_MAX: u32 = 60_000;
 /// What a whole row costs beside an entry of an index: it lies somewhere else on the disk.
 const ROW_COST: u32 = 40;
 /// A filter that leaves at most so many is read through its index.
-const FEW: u64 = 4000;
+const FEW: u64 = 1500;
 /// Bytes of what is searched for; names are shorter than 129.
 const TEXT_MAX: usize = 128;
 
