@@ -56,7 +56,7 @@ pub fn host(n: u64) -> HostRow {
         clients: (n % 5 != 4).then_some(n * 977 % 4000),
         first_seen_at: ago(400 + n),
         last_seen_at: ago(n * 7),
-        entitled_until: (n % 6 != 5).then(|| if n % 3 == 0 { ahead(12 + n) } else { ahead(190) }),
+        entitled_until: (n % 6 != 5).then(|| if n.is_multiple_of(3) { ahead(12 + n) } else { ahead(190) }),
         revoked: (n % 6 == 4).then(taken),
     }
 }
@@ -85,9 +85,9 @@ pub fn refusal(n: u64) -> RefusalRow {
         sequence: 1000 - n,
         customer: if n % 4 == 3 { String::new() } else { "contoso".to_owned() },
         key: if n % 4 == 3 { String::new() } else { format!("50007820{n:05x}") },
-        kind: if n % 2 == 0 { "client" } else { "host" }.to_owned(),
+        kind: if n.is_multiple_of(2) { "client" } else { "host" }.to_owned(),
         subject: id(n),
-        name: (n % 3 == 0).then(|| format!("ws-{n:04}.example.com")),
+        name: n.is_multiple_of(3).then(|| format!("ws-{n:04}.example.com")),
         from: "network 198.51.100.24".to_owned(),
         code: code.name.to_owned(),
         number: format!("KM-{}", code.number),

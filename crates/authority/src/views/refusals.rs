@@ -48,6 +48,16 @@ pub struct RefusalRow {
     pub times: u64,
 }
 
+impl RefusalRow {
+    /// The beginning of the id of the host or client, which is enough to tell them apart in a list.
+    pub fn short(&self) -> String {
+        match self.subject.get(..12) {
+            Some(beginning) if self.subject.len() > 12 => format!("{beginning}…"),
+            _ => self.subject.clone(),
+        }
+    }
+}
+
 /// One page of the list, the newest first.
 pub fn list(tx: &Transaction<'_>, query: &Query) -> Result<Page<RefusalRow>, Error> {
     let before = (!query.after.is_empty()).then(|| query.after.parse::<u64>());

@@ -54,7 +54,7 @@ pub fn load(tx: &Transaction<'_>) -> Result<RevocationsView, Error> {
         taken.map(|Taken { at, reason }| RevocationRow { kind, name, at: at.into(), reason })
     };
     let mut entries: Vec<RevocationRow> = keys.chain(hosts).chain(customers).filter_map(row).collect();
-    entries.sort_by(|one, other| other.at.cmp(&one.at));
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     entries.truncate(ROWS_MAX);
     Ok(RevocationsView { sequence, entries })
 }
