@@ -9,6 +9,7 @@ use keymuster_core::key::ProductKey;
 use keymuster_service::Problem;
 use keymuster_service::console::Api;
 use keymuster_service::console::api::{Json, Path, Query};
+use keymuster_service::console::idempotency::Secret;
 use keymuster_service::console::permission::{Keys, Look, Settings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -157,7 +158,7 @@ pub async fn add_host_key(
     api: Api<Keys>,
     State(app): State<Administration>,
     Json(new): Json<NewHostKey>,
-) -> Result<(StatusCode, Json<MintedKey>), Problem> {
+) -> Result<(StatusCode, Secret<MintedKey>), Problem> {
     let pools = new.pools.iter().map(|pool| pool.parse::<PoolOrder>()).collect::<Result<_, _>>();
     let order = HostOrder {
         form: None,
@@ -190,7 +191,7 @@ pub async fn add_mak(
     api: Api<Keys>,
     State(app): State<Administration>,
     Json(new): Json<NewMak>,
-) -> Result<(StatusCode, Json<MintedKey>), Problem> {
+) -> Result<(StatusCode, Secret<MintedKey>), Problem> {
     let order = MakOrder {
         form: None,
         customer: slug("customer", &new.customer)?,
@@ -226,10 +227,10 @@ pub async fn take_back(
     answer(app.act(api.by(), move |authority, db, by| revoke(authority, db, &target, &reason, by)).await?)
 }
 
-async fn told_once(app: &Administration, key: ProductKey) -> Result<(StatusCode, Json<MintedKey>), Problem> {
+async fn told_once(app: &Administration, key: ProductKey) -> Result<(StatusCode, Secret<MintedKey>), Problem> {
     let (product_key, id) = (key.reveal(), key.id().to_string());
     let detail = app.look(move |authority, tx| keys::load(authority, tx, &id)).await?;
-    Ok((StatusCode::CREATED, Json(MintedKey { product_key, row: detail.row })))
+    Ok((StatusCode::CREATED, Secret(MintedKey { product_key, row: detail.row })))
 }
 
 fn invalid(field: &str, why: impl std::fmt::Display) -> Problem {

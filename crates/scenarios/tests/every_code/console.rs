@@ -16,7 +16,7 @@ pub struct Administered {
     look: String,
 }
 
-const PREVIEW: &str = "/api/v1/settings/port/preview";
+const PREVIEW: &str = "/api/v1/settings/dns-priority/preview";
 
 impl Administered {
     pub fn new() -> Administered {
@@ -35,32 +35,32 @@ impl Administered {
         body
     }
 
-    /// Asks what a port would bring, with an idempotency key.
+    /// Asks what a priority would bring, with an idempotency key.
     fn preview(&self, key: &str, body: &str) -> String {
         self.send("POST", PREVIEW, &[("authorization", &self.all), ("idempotency-key", key)], body)
     }
 
     /// Asks twice with one key, and changes what was kept between.
     fn preview_twice(&self, key: &str, set: &str) -> String {
-        let first = self.preview(key, r#"{"value":"1700"}"#);
-        assert!(first.contains("1700"), "{first}");
+        let first = self.preview(key, r#"{"value":"7"}"#);
+        assert!(first.contains("dns-priority"), "{first}");
         self.place.tamper(&format!("UPDATE idempotency SET {set} WHERE key = '{key}'"));
-        self.preview(key, r#"{"value":"1700"}"#)
+        self.preview(key, r#"{"value":"7"}"#)
     }
 }
 
 pub const ROWS: &[Row<Administered>] = &[
     (&codes::NOT_SIGNED_IN, |world| world.send("GET", "/api/v1/audit", &[], "")),
     (&codes::PERMISSION_MISSING, |world| {
-        world.send("PUT", "/api/v1/settings/port", &[("authorization", &world.look)], r#"{"value":"1700"}"#)
+        world.send("PUT", "/api/v1/settings/port", &[("authorization", &world.look)], r#"{"value":"7"}"#)
     }),
     (&codes::CROSS_SITE, |world| world.send("POST", "/sign-in", &[("origin", "http://other.example")], "")),
     (&codes::NAME_NOT_ALLOWED, |world| world.send("GET", "/sign-in", &[("host", "other.example")], "")),
     (&codes::RECORD_UNKNOWN, |world| world.send("GET", "/api/v1/codes/nothing", &[("authorization", &world.look)], "")),
     (&codes::INPUT_INVALID, |world| world.preview("k1", r#"{"value":"a"}"#)),
     (&codes::IDEMPOTENCY_KEY_REUSED, |world| {
-        world.preview("k2", r#"{"value":"1700"}"#);
-        world.preview("k2", r#"{"value":"1701"}"#)
+        world.preview("k2", r#"{"value":"7"}"#);
+        world.preview("k2", r#"{"value":"8"}"#)
     }),
     // As if the host had been stopped while it worked on the first one.
     (&codes::REQUEST_UNFINISHED, |world| world.preview_twice("k3", "status = 0, answer = NULL")),
