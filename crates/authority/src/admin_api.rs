@@ -14,7 +14,7 @@ pub mod revocations;
 use axum::Router;
 use axum::routing::get;
 use keymuster_service::console::api::Json;
-use keymuster_service::console::{codes, description};
+use keymuster_service::console::{accounts, codes, description};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
@@ -43,6 +43,7 @@ pub fn description() -> serde_json::Value {
 
 fn described() -> OpenApiRouter<Administration> {
     OpenApiRouter::with_openapi(Interface::openapi())
+        .merge(accounts::interface())
         .routes(routes!(overview::show))
         .routes(routes!(customers::list, customers::add))
         .routes(routes!(customers::show))

@@ -26,7 +26,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler as _;
 use keymuster_service::console::permission::Permission;
 use keymuster_service::console::routes::Routes;
-use keymuster_service::console::{self, Nav, Product, codes};
+use keymuster_service::console::{self, Nav, Product, accounts, codes};
 
 use crate::administration::Administration;
 
@@ -39,7 +39,7 @@ pub static PRODUCT: Product = Product {
     record: crate::store::audit::record_of_console,
 };
 
-static NAV: [Nav; 10] = [
+static NAV: [Nav; 12] = [
     Nav { label: "Overview", href: "/", icon: "overview", needs: Permission::Look },
     Nav { label: "Customers", href: "/customers", icon: "customers", needs: Permission::Look },
     Nav { label: "Keys", href: "/keys", icon: "keys", needs: Permission::Look },
@@ -50,6 +50,8 @@ static NAV: [Nav; 10] = [
     Nav { label: "Licence pack", href: "/pack", icon: "catalogue", needs: Permission::Look },
     Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
     Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },
+    accounts::NAV_TOKENS,
+    accounts::NAV,
 ];
 
 /// All pages.
@@ -127,6 +129,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         limits::samples()?,
         pack::samples()?,
         codes::page::samples(&PRODUCT)?,
+        accounts::samples(&PRODUCT)?,
         audit::samples()?,
     ];
     Ok(all.into_iter().flatten().collect())

@@ -11,7 +11,7 @@ pub mod settings;
 use axum::Router;
 use axum::routing::get;
 use keymuster_service::console::api::Json;
-use keymuster_service::console::{codes, description};
+use keymuster_service::console::{accounts, codes, description};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,6 +37,7 @@ pub fn description() -> serde_json::Value {
 
 fn described() -> OpenApiRouter<Administration> {
     OpenApiRouter::with_openapi(Interface::openapi())
+        .merge(accounts::interface())
         .routes(routes!(codes::api::list))
         .routes(routes!(codes::api::show))
         .routes(routes!(dns::show))

@@ -25,7 +25,7 @@ mod shown;
 
 use keymuster_service::console::permission::Permission;
 use keymuster_service::console::routes::Routes;
-use keymuster_service::console::{self, Nav, Product, codes};
+use keymuster_service::console::{self, Nav, Product, accounts, codes};
 
 use crate::administration::Administration;
 
@@ -51,6 +51,8 @@ static NAV: &[Nav] = &[
     Nav { label: "Settings", href: "/settings", icon: "settings", needs: Permission::Look },
     Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
     Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },
+    accounts::NAV_TOKENS,
+    accounts::NAV,
 ];
 
 /// All pages.
@@ -121,6 +123,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         settings::samples()?,
         setting::samples()?,
         codes::page::samples(&PRODUCT)?,
+        accounts::samples(&PRODUCT)?,
         audit::samples()?,
         overview::samples()?,
         clients::samples()?,

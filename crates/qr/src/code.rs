@@ -1,7 +1,7 @@
 //! One QR code: made from a frame, drawn in a terminal or as a PNG file (`docs/spec/qr-codes.md`, 3).
 
 use fast_qr::qr::QRCodeError;
-use fast_qr::{ECL, Mode, QRBuilder};
+use fast_qr::{ECL, Mode, QRBuilder, QRCode};
 use keymuster_core::frames::{FrameError, split};
 
 /// Light modules around a code, without which it is not found.
@@ -31,7 +31,16 @@ impl Code {
 
     fn of_frame(frame: String) -> Code {
         let made: Result<_, QRCodeError> = QRBuilder::new(frame.as_str()).mode(Mode::Alphanumeric).ecl(ECL::M).build();
-        let made = made.expect("a frame fits a code of version 25, as the specification reckons");
+        Code::drawn(frame, &made.expect("a frame fits a code of version 25, as the specification reckons"))
+    }
+
+    /// The code of any text, such as a link; `None` for one that is too long for a code.
+    pub fn of_text(text: &str) -> Option<Code> {
+        let made = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
+        Some(Code::drawn(text.to_owned(), &made))
+    }
+
+    fn drawn(frame: String, made: &QRCode) -> Code {
         let rows = (0..made.size).flat_map(|y| made[y][..made.size].iter().map(|module| module.value()));
         Code { frame, size: made.size, is_dark: rows.collect() }
     }
@@ -67,6 +76,25 @@ impl Code {
             text.push('\n');
         }
         text
+    }
+
+    /// An SVG picture for a page: black on white whatever the page's colours are, as readers need it.
+    pub fn svg(&self) -> String {
+        let side = self.side();
+        let mut path = String::new();
+        for y in 0..side {
+            let mut x = 0;
+            while x < side {
+                let length = (x..side).take_while(|x| self.is_dark(*x, y)).count();
+                if length > 0 {
+                    path += &format!("M{x} {y}h{length}v1h-{length}z");
+                }
+                x += length + 1;
+            }
+        }
+        format!(
+            r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" role="img" aria-label="QR code" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{side}v{side}H0z"/><path d="{path}"/></svg>"##
+        )
     }
 
     /// A PNG file in black and white.

@@ -7,6 +7,8 @@
 
 #[path = "console_access/authority.rs"]
 mod authority;
+#[path = "console_access/both.rs"]
+mod both;
 #[path = "console_access/host.rs"]
 mod host;
 #[path = "console_access/people.rs"]
@@ -14,10 +16,14 @@ mod people;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
+use axum::Router;
 use axum::http::Method;
 use keymuster_scenarios::console::{Answer, Console};
+use keymuster_service::Stop;
 use keymuster_service::console::permission::{Permission, Role};
+use keymuster_service::edge::{self, Limits};
 use people::People;
 
 /// Whom a route admits.
@@ -205,12 +211,28 @@ fn fill(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-#[test]
-fn the_authority_admits_whom_its_table_names() {
-    authority::serve(|served| check(served, authority::TABLE));
+/// A router, and its routes as it recorded them.
+type Recorded = (Router, Vec<(Method, String)>);
+
+/// Serves a router on a free port for as long as `work` takes.
+fn serve_router(recorded: Recorded, limits: Limits, work: impl FnOnce(SocketAddr, Vec<(Method, String)>)) {
+    let (router, routes) = recorded;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let listener = runtime.block_on(edge::bind(([127, 0, 0, 1], 0).into(), "--admin-listen")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = Stop::new();
+    let serving = runtime.spawn(edge::serve(listener, router, limits, stop.clone()));
+    work(address, routes);
+    stop.now();
+    runtime.block_on(serving).unwrap();
 }
 
 #[test]
 fn the_host_admits_whom_its_table_names() {
-    host::serve(|served| check(served, host::TABLE));
+    host::serve(|served| check(served, &[both::TABLE, host::TABLE].concat()));
+}
+
+#[test]
+fn the_authority_admits_whom_its_table_names() {
+    authority::serve(|served| check(served, &[both::TABLE, authority::TABLE].concat()));
 }

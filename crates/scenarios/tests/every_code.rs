@@ -27,6 +27,8 @@ mod late_dns;
 mod lists;
 #[path = "../../host/tests/support/named.rs"]
 mod named;
+#[path = "every_code/openid.rs"]
+mod openid;
 #[path = "every_code/operation.rs"]
 mod operation;
 #[path = "every_code/site.rs"]
@@ -62,13 +64,14 @@ fn every_code_has_a_row() {
     }
     let rows: BTreeSet<&str> = names(authority::ROWS)
         .chain(names(client::ROWS))
+        .chain(names(console::ROWS))
         .chain(names(dns::ROWS))
         .chain(names(documents::ROWS))
-        .chain(names(console::ROWS))
         .chain(names(edge::ROWS))
         .chain(names(host::ROWS))
         .chain(names(keys::ROWS))
         .chain(names(lists::ROWS))
+        .chain(names(openid::ROWS))
         .chain(names(operation::ROWS))
         .collect();
     let missing = codes::all().filter(|code| !rows.contains(code.name)).map(ToString::to_string);
@@ -119,6 +122,11 @@ fn keys_documents_and_the_operation_of_a_host() {
 #[test]
 fn lists_of_machines() {
     play(&mut lists::Place::new(), lists::ROWS);
+}
+
+#[test]
+fn a_console_with_a_provider() {
+    play(&mut openid::Alone::new(), openid::ROWS);
 }
 
 #[test]

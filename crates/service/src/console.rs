@@ -19,9 +19,14 @@ pub mod visitor;
 // How people prove who they are.
 pub mod back_off;
 pub mod claim;
+pub mod confirm;
+pub mod openid;
 pub mod password;
+pub mod second_factor;
+pub mod totp;
 
 // What is done to accounts and tokens: from the command line, the pages and the interface.
+pub mod accounts;
 pub mod audit;
 pub mod book;
 pub mod commands;
@@ -43,7 +48,7 @@ pub mod markup;
 pub mod routes;
 pub mod tree;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use api::Api;
 pub use by::By;
@@ -52,6 +57,7 @@ pub use permission::{Permission, Role};
 
 use axum::extract::FromRef;
 use book::Book;
+use openid::Provider;
 use password::Passwords;
 use routes::Routes;
 
@@ -88,6 +94,14 @@ where
         .get("/sign-in", sign_in::show)
         .post("/sign-in", sign_in::enter)
         .post("/sign-out", sign_out::leave)
+        .get("/confirm", confirm::show)
+        .post("/confirm", confirm::prove)
+        .get("/confirm/openid", openid::page::confirm)
+        .get("/openid/start", openid::page::start)
+        .get("/openid/back", openid::page::back)
+        .get("/account/openid/link", openid::page::link)
+        .post("/account/openid/unlink", openid::page::unlink)
+        .and(accounts::pages())
 }
 
 /// A page to which every page leads.
@@ -115,13 +129,22 @@ struct Shared {
     pool: Pool,
     env: Env,
     passwords: Passwords,
+    provider: OnceLock<Arc<Provider>>,
 }
 
 impl Console {
     /// A console of the database behind `pool`. `site` is the short name of this installation, and `names` are the names
     /// under which browsers may reach it, beside those of the machine itself.
     pub fn new(product: &'static Product, site: String, names: Vec<String>, pool: Pool, env: Env) -> Console {
-        Console(Arc::new(Shared { product, site, names, pool, env, passwords: Passwords::default() }))
+        Console(Arc::new(Shared {
+            product,
+            site,
+            names,
+            pool,
+            env,
+            passwords: Passwords::default(),
+            provider: OnceLock::new(),
+        }))
     }
 
     /// What the server's start does: forgets what has ended, and makes a one-time token for the first administrator, where
@@ -143,6 +166,16 @@ impl Console {
     /// The database.
     pub fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    /// Lets people sign in with an organisation's account as well; what is chosen first counts.
+    pub fn trust(&self, provider: Provider) {
+        drop(self.0.provider.set(Arc::new(provider)));
+    }
+
+    /// The organisation's provider, where there is one.
+    pub fn provider(&self) -> Option<Arc<Provider>> {
+        self.0.provider.get().cloned()
     }
 
     /// Where passwords are compared.

@@ -5,10 +5,12 @@
 
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use keymuster_service::console::openid::Provider;
 use keymuster_service::database::Checkpointer;
 use keymuster_service::edge;
 use keymuster_service::logs::{self, LogFormat};
@@ -43,6 +45,9 @@ pub struct Options {
     /// A name under which browsers reach the administrators' address, beside localhost: that of a proxy with TLS before it
     #[arg(long, value_name = "NAME")]
     admin_name: Vec<String>,
+    /// A file that names the organisation's OpenID provider, so that people can sign in to the console with it
+    #[arg(long, value_name = "FILE")]
+    openid: Option<PathBuf>,
 }
 
 impl Options {
@@ -52,23 +57,28 @@ impl Options {
             let why = "is not an address of this machine alone, and this listener has no TLS";
             return Err(Error::Environment(format!("--admin-listen {} {why}", self.admin_listen)));
         }
+        let provider = self.openid.as_deref().map(Provider::of_file).transpose();
+        let provider = provider.map_err(|error| Error::Environment(format!("{error:#}")))?;
         let (authority, db) = site.authority()?;
         warn(&authority, self.listen);
         let checkpointer = Checkpointer::start(&site.dir.database())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::Environment(format!("cannot start threads: {error}")))?;
-        runtime.block_on(self.serve(App::new(authority, db), &site.dir))?;
+        runtime.block_on(self.serve(App::new(authority, db), &site.dir, provider))?;
         drop(checkpointer);
         Ok(Output::new(json!({ "stopped": true }), ""))
     }
 
-    async fn serve(&self, app: Arc<App>, dir: &DataDir) -> Result<(), Error> {
+    async fn serve(&self, app: Arc<App>, dir: &DataDir, provider: Option<Provider>) -> Result<(), Error> {
         let stop = Stop::on_signals().map_err(|error| Error::Environment(format!("cannot take signals: {error}")))?;
         let listener = edge::bind(self.listen, "--listen").await?;
         let administration = edge::bind(self.admin_listen, "--admin-listen").await?;
         let addr = listener.local_addr().unwrap_or(self.listen);
         let admin_addr = administration.local_addr().unwrap_or(self.admin_listen);
         let administrators = Administration::new(Arc::clone(&app), dir, self.admin_name.clone());
+        if let Some(provider) = provider {
+            administrators.console.trust(provider);
+        }
         let claim = administrators.console.start().await?;
         let (for_administrators, _) = administration::routes(administrators);
         announce(addr, admin_addr, claim)

@@ -162,11 +162,12 @@ codes! {
 
     RATE_LIMITED: 417 "rate-limited" Refusal 429 {
         sentence: "too many wrong product keys came from this address, or were tried in place of this one; or a client \
-                   has asked for the time too often",
+                   has asked for the time too often; or too many attempts to sign in have failed",
         cause: "a script repeats a refused request with a wrong key instead of waiting",
         cause: "many machines with a wrong key stand behind one address, for example that of a gateway",
         cause: "somebody tries keys",
         cause: "a client asks for a time reset again and again, because its own clock stays wrong",
+        cause: "somebody has entered wrong passwords for this account, or from this address, several times",
         check: "as the publisher, look in the authority's log: it names the address and what was refused",
         check: "find out whether the address is that of a gateway or of a single machine",
         remedy: "wait for the time in the answer; stop the script or machine that asks, and correct its key or its \
@@ -302,6 +303,29 @@ codes! {
         cause: "a field is missing, too long or not of the form that it has to have",
         check: "read the detail: it names the first field that is wrong",
         remedy: "correct the field and send everything again",
+    }
+
+    PROVIDER_FAILED: 447 "provider-failed" Failure 502 {
+        sentence: "the organisation's OpenID provider cannot be asked, or its answer does not hold",
+        cause: "the provider is stopped, or a firewall or proxy lies between",
+        cause: "its certificate is of an authority that this machine does not know",
+        cause: "client id or client secret are not those that the provider has",
+        cause: "the clocks of the two machines differ by more than two minutes",
+        check: "read the detail, or the server's log: it says what was asked and what is wrong with the answer",
+        check: "fetch `/.well-known/openid-configuration` below the issuer's address from this machine",
+        remedy: "correct the file that `serve --openid` names and start the server again; until then sign in with a password, \
+                 which `claim --reset NAME` sets",
+    }
+
+    PROVIDER_ACCOUNT_REFUSED: 448 "provider-account-refused" Refusal 403 {
+        sentence: "the organisation's account opens nothing here",
+        cause: "no account here is linked with it, and none may be found or made by its name",
+        cause: "none of the groups that the provider names has a role here",
+        cause: "the account here is disabled, or linked with somebody else",
+        cause: "it took too long to come back from the provider, or the way back belongs to another browser",
+        check: "read the detail: it says which of these it is",
+        remedy: "sign in with a password and link the account under Your account, or ask an administrator for an account or \
+                 a role",
     }
 
     IDEMPOTENCY_KEY_REUSED: 451 "idempotency-key-reused" Refusal 422 {

@@ -1,11 +1,12 @@
 //! `keymuster-host serve`: answers clients until it is told to stop, then finishes what was begun.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use keymuster_core::id::HostId;
+use keymuster_service::console::openid::Provider;
 use keymuster_service::edge;
 use keymuster_service::logs::{self, LogFormat};
 use keymuster_service::{Env, Stop};
@@ -36,6 +37,9 @@ pub struct Options {
     /// A name under which browsers reach the administrators' address, beside localhost: that of a proxy with TLS before it.
     #[arg(long, value_name = "NAME")]
     admin_name: Vec<String>,
+    /// A file that names the organisation's OpenID provider, so that people can sign in to the console with it.
+    #[arg(long, value_name = "FILE")]
+    openid: Option<PathBuf>,
     /// The form of the log on standard error: text or json.
     #[arg(long, default_value = "text")]
     log_format: LogFormat,
@@ -47,6 +51,7 @@ struct Parts {
     host: HostId,
     board: Board,
     settings: HostSettings,
+    provider: Option<Provider>,
     env: Env,
 }
 
@@ -58,6 +63,7 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         "--admin-listen {} is not an address of this machine alone, and this listener has no TLS",
         options.admin_listen
     );
+    let provider = options.openid.as_deref().map(Provider::of_file).transpose()?;
     let env = Env::system();
     let mut home = Home::open(data_dir, &env)?;
     let shown = data_dir.display();
@@ -71,7 +77,7 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let (engine, running) = Engine::start(home, data_dir, env.clone())?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    let parts = Parts { app: App { engine, key }, host, board, settings, env };
+    let parts = Parts { app: App { engine, key }, host, board, settings, provider, env };
     runtime.block_on(serve(parts, data_dir, options))?;
     drop(runtime);
     running.join()?;
@@ -80,7 +86,7 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
 }
 
 async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Result<()> {
-    let Parts { app, host, board, settings, env } = parts;
+    let Parts { app, host, board, settings, provider, env } = parts;
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     let hangups = signal(SignalKind::hangup()).context("cannot listen for signals")?;
     let clients = listening::bind_first(options.listen, &settings).await?;
@@ -91,6 +97,9 @@ async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Resu
     let serving = Serving { is_fixed, ..Serving::new(addresses.0, addresses.1, env.now()) };
     let administrators =
         Administration::new(app.engine.clone(), data_dir, host, options.admin_name.clone(), env.clone());
+    if let Some(provider) = provider {
+        administrators.console.trust(provider);
+    }
     let claim = administrators.console.start().await?;
     let (for_administrators, _) = administration::routes(administrators);
     // Whoever reads where to ask is answered from here on: the system keeps connections until they are accepted.

@@ -120,7 +120,13 @@ pub struct Host {
 
 impl Host {
     pub fn start(data_dir: &Path, log: Stdio) -> Host {
-        let mut command = serve(data_dir, &["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        Host::start_with(data_dir, &[], log)
+    }
+
+    /// Starts it with further options.
+    pub fn start_with(data_dir: &Path, options: &[&str], log: Stdio) -> Host {
+        let listen = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+        let mut command = serve(data_dir, &[&listen[..], options].concat());
         let mut running = Running::start(&mut command, log).unwrap();
         let pid = running.id();
         let (clients, administration) = bounded(pid, || {

@@ -1,4 +1,4 @@
-//! The table of the authority's console. Add a line for each route that you add.
+//! The table of the authority's console, beside what both consoles have. Add a line for each route that you add.
 
 use std::process::Command;
 
@@ -10,26 +10,14 @@ use keymuster_authority::pages::PRODUCT;
 use keymuster_scenarios::console::Console;
 use keymuster_scenarios::demo::AURORA;
 use keymuster_scenarios::programs;
+use keymuster_service::Env;
 use keymuster_service::console::permission::Permission::{Handle, Keys, Look, Settings};
-use keymuster_service::edge;
-use keymuster_service::{Env, Stop};
 
 use super::people::People;
-use super::{Admits, Line, Served};
-use Admits::{Anyone, People as Persons, Programs, Supervisors};
+use super::{Admits, Line, Served, serve_router};
+use Admits::{People as Persons, Programs};
 
 pub const TABLE: &[Line] = &[
-    ("GET", "/livez", Supervisors),
-    ("GET", "/readyz", Supervisors),
-    ("GET", "/api/v1/openapi.json", Anyone),
-    ("GET", "/assets/console.css", Anyone),
-    ("GET", "/assets/console.js", Anyone),
-    ("GET", "/assets/icon.svg", Anyone),
-    ("GET", "/claim", Anyone),
-    ("POST", "/claim", Anyone),
-    ("GET", "/sign-in", Anyone),
-    ("POST", "/sign-in", Anyone),
-    ("POST", "/sign-out", Anyone),
     ("GET", "/", Persons(Look)),
     ("GET", "/customers", Persons(Look)),
     ("GET", "/customers/{customer}", Persons(Look)),
@@ -47,8 +35,6 @@ pub const TABLE: &[Line] = &[
     ("GET", "/pack", Persons(Look)),
     ("GET", "/pack/file", Persons(Look)),
     ("GET", "/audit", Persons(Look)),
-    ("GET", "/codes", Persons(Look)),
-    ("GET", "/codes/{code}", Persons(Look)),
     ("GET", "/add-customer", Persons(Keys)),
     ("POST", "/add-customer", Persons(Keys)),
     ("GET", "/mint-host-key", Persons(Keys)),
@@ -98,8 +84,6 @@ pub const TABLE: &[Line] = &[
     ("GET", "/api/v1/pack", Programs(Look)),
     ("GET", "/api/v1/pack/file", Programs(Look)),
     ("GET", "/api/v1/audit", Programs(Look)),
-    ("GET", "/api/v1/codes", Programs(Look)),
-    ("GET", "/api/v1/codes/{code}", Programs(Look)),
 ];
 
 /// Serves an authority's console for as long as `work` takes.
@@ -119,14 +103,9 @@ pub fn serve(work: impl FnOnce(&Served)) {
     let (env, dir) = (Env::system(), DataDir::new(data_dir.clone()));
     let (authority, db) = Authority::load(&dir, env.clone()).unwrap();
     let administration = Administration::new(App::new(authority, db), &dir, Vec::new());
-    let (router, routes) = administration::routes(administration);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let listener = runtime.block_on(edge::bind(([127, 0, 0, 1], 0).into(), "--admin-listen")).unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = Stop::new();
-    let serving = runtime.spawn(edge::serve(listener, router, administration::limits(), stop.clone()));
-    let people = People::new(&dir.database(), env, PRODUCT.cookie);
-    work(&Served { console: Console::new("keymuster-authority", address, &data_dir), routes, people });
-    stop.now();
-    runtime.block_on(serving).unwrap();
+    let limits = administration::limits();
+    serve_router(administration::routes(administration), limits, |address, routes| {
+        let people = People::new(&dir.database(), env, PRODUCT.cookie);
+        work(&Served { console: Console::new("keymuster-authority", address, &data_dir), routes, people });
+    });
 }

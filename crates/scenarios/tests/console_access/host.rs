@@ -1,4 +1,4 @@
-//! The table of the host's console. Add a line for each route that you add.
+//! The table of the host's console, beside what both consoles have. Add a line for each route that you add.
 
 use keymuster_host::administration::{self, Administration};
 use keymuster_host::engine::Engine;
@@ -6,26 +6,15 @@ use keymuster_host::pages::PRODUCT;
 use keymuster_host::site::Home;
 use keymuster_host::store;
 use keymuster_scenarios::console::Console;
+use keymuster_service::Env;
 use keymuster_service::console::permission::Permission::{Handle, Keys, Look, Settings};
-use keymuster_service::edge::{self, Limits};
-use keymuster_service::{Env, Stop};
+use keymuster_service::edge::Limits;
 
 use super::people::People;
-use super::{Admits, Line, Served};
-use Admits::{Anyone, People as Persons, Programs, Supervisors};
+use super::{Admits, Line, Served, serve_router};
+use Admits::{People as Persons, Programs};
 
 pub const TABLE: &[Line] = &[
-    ("GET", "/livez", Supervisors),
-    ("GET", "/readyz", Supervisors),
-    ("GET", "/api/v1/openapi.json", Anyone),
-    ("GET", "/assets/console.css", Anyone),
-    ("GET", "/assets/console.js", Anyone),
-    ("GET", "/assets/icon.svg", Anyone),
-    ("GET", "/claim", Anyone),
-    ("POST", "/claim", Anyone),
-    ("GET", "/sign-in", Anyone),
-    ("POST", "/sign-in", Anyone),
-    ("POST", "/sign-out", Anyone),
     ("GET", "/", Persons(Look)),
     ("GET", "/clients", Persons(Look)),
     ("GET", "/clients.csv", Persons(Look)),
@@ -72,8 +61,6 @@ pub const TABLE: &[Line] = &[
     ("GET", "/settings", Persons(Look)),
     ("GET", "/settings/{name}", Persons(Look)),
     ("POST", "/settings/{name}", Persons(Settings)),
-    ("GET", "/codes", Persons(Look)),
-    ("GET", "/codes/{code}", Persons(Look)),
     ("GET", "/api/v1/overview", Programs(Look)),
     ("GET", "/api/v1/clients", Programs(Look)),
     ("GET", "/api/v1/clients/{publisher}/{client}", Programs(Look)),
@@ -94,8 +81,6 @@ pub const TABLE: &[Line] = &[
     ("PUT", "/api/v1/settings/{name}", Programs(Settings)),
     ("DELETE", "/api/v1/settings/{name}", Programs(Settings)),
     ("POST", "/api/v1/settings/{name}/preview", Programs(Look)),
-    ("GET", "/api/v1/codes", Programs(Look)),
-    ("GET", "/api/v1/codes/{code}", Programs(Look)),
 ];
 
 /// Serves a host's console for as long as `work` takes.
@@ -107,16 +92,9 @@ pub fn serve(work: impl FnOnce(&Served)) {
     let host = home.site.host;
     let (engine, running) = Engine::start(home, data_dir, env.clone()).unwrap();
     let administration = Administration::new(engine, data_dir, host, Vec::new(), env.clone());
-    let (router, routes) = administration::routes(administration);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let listener = runtime.block_on(edge::bind(([127, 0, 0, 1], 0).into(), "--admin-listen")).unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = Stop::new();
-    let serving = runtime.spawn(edge::serve(listener, router, Limits::default(), stop.clone()));
-    let people = People::new(&data_dir.join(store::FILE_NAME), env, PRODUCT.cookie);
-    work(&Served { console: Console::new("keymuster-host", address, data_dir), routes, people });
-    stop.now();
-    runtime.block_on(serving).unwrap();
-    drop(runtime);
+    serve_router(administration::routes(administration), Limits::default(), |address, routes| {
+        let people = People::new(&data_dir.join(store::FILE_NAME), env, PRODUCT.cookie);
+        work(&Served { console: Console::new("keymuster-host", address, data_dir), routes, people });
+    });
     running.join().unwrap();
 }

@@ -6,7 +6,7 @@ CREATE TABLE account (
     name           TEXT   NOT NULL PRIMARY KEY,
     role           TEXT   NOT NULL,
     password       TEXT,
-    -- The secret of one-time codes in Base32, the last step that was used, and a secret that was offered and does not count
+    -- The secret of one-time codes in hexadecimal, the last step that was used, and a secret that was offered and does not count
     -- before a code of it was entered.
     totp_secret    TEXT,
     totp_step      BIGINT,

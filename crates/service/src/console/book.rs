@@ -12,6 +12,7 @@ use super::back_off;
 use super::by::By;
 use super::claim::{self, Purpose};
 use super::permission::{Accounts, Needs, Permission, Role};
+use super::second_factor;
 use super::session;
 use super::token::{self, Token};
 use crate::database::Failure;
@@ -19,6 +20,10 @@ use crate::{Env, Problem};
 
 /// The longest time for which a token is made, in seconds.
 pub const TOKEN_SECS_MAX: u64 = 366 * DAY;
+/// The most tokens of one account that count.
+const TOKENS_MAX: u64 = 100;
+/// For how long an ended token is still shown, in seconds.
+const ENDED_TOKENS_SECS: u64 = 90 * DAY;
 /// The longest name of a token.
 const TOKEN_NAME_MAX: usize = 64;
 
@@ -58,10 +63,8 @@ impl Book<'_> {
 
     /// Sets a password with a one-time token: what was lost is replaced, one-time codes are off, and sessions end.
     pub fn reset_password(&self, by: &By<Accounts>, name: &str, password: String) -> Result<Account, Problem> {
-        let account = self.account(name)?;
-        let account =
-            Account { password: Some(password), totp_secret: None, totp_step: None, totp_offered: None, ..account };
-        account::update(self.tx, &account)?;
+        let mut account = Account { password: Some(password), ..self.account(name)? };
+        second_factor::turn_off(self.tx, &mut account)?;
         session::end_all(self.tx, name)?;
         back_off::forgive(self.tx, name)?;
         self.note(by, "password reset", name, "with a one-time token; one-time codes are off")?;
@@ -137,6 +140,16 @@ impl Book<'_> {
         Ok(account)
     }
 
+    /// Links an account with somebody whom an OpenID provider knows, or unlinks it.
+    pub fn link<P: Needs>(&self, by: &By<P>, name: &str, subject: Option<String>) -> Result<Account, Problem> {
+        let act = if subject.is_some() { "account linked" } else { "account unlinked" };
+        let detail = subject.clone().unwrap_or_default();
+        let account = Account { openid_subject: subject, ..self.account(name)? };
+        account::update(self.tx, &account)?;
+        self.note(by, act, name, &detail)?;
+        Ok(account)
+    }
+
     /// Ends a token; only one of `owner`, where an owner is given.
     pub fn revoke_token<P: Needs>(&self, by: &By<P>, id: &str, owner: Option<&str>) -> Result<Token, Problem> {
         let unknown = || Problem::new(&codes::RECORD_UNKNOWN, format!("there is no token {id:?}"));
@@ -186,6 +199,9 @@ impl Book<'_> {
         if expires_at <= by.at() || expires_at > by.at().plus(TOKEN_SECS_MAX) {
             return Err(invalid("a token ends within a year, and not before it begins".to_owned()));
         }
+        if token::alive(self.tx, &account.name, by.at())? >= TOKENS_MAX {
+            return Err(invalid(format!("an account has at most {TOKENS_MAX} tokens that count; revoke one first")));
+        }
         let secret = format!("{}{}", token::PREFIX, session::new_secret(env));
         let id = keymuster_core::id::to_hex(&env.random::<8>());
         let account = account.name.clone();
@@ -209,9 +225,10 @@ impl Book<'_> {
     }
 }
 
-/// Forgets sessions and one-time tokens that have ended.
+/// Forgets sessions and one-time tokens that have ended, and tokens that ended long ago.
 pub fn prune(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Failure> {
     session::prune(tx, now)?;
+    token::prune(tx, now.minus(ENDED_TOKENS_SECS))?;
     claim::prune(tx, now)
 }
 

@@ -9,10 +9,13 @@ use keymuster_core::codes;
 use rusqlite::Transaction;
 use serde::Deserialize;
 
+use super::Product;
 use super::account::{self, Account};
+use super::accounts::Sample;
 use super::back_off::{self, Subject};
 use super::frame::Frame;
 use super::page::{self, Form, local_path, see_other, unprocessable};
+use super::second_factor;
 use super::visitor::Visitor;
 use crate::Problem;
 use crate::database::Failure;
@@ -43,6 +46,8 @@ struct SignInPage {
     frame: Frame,
     name: String,
     then: String,
+    /// The way to the organisation's provider, where there is one.
+    provider: Option<String>,
     error: Option<&'static str>,
 }
 
@@ -54,7 +59,7 @@ pub async fn show(visitor: Visitor, Query(wanted): Query<Wanted>) -> page::Resul
         return Ok(see_other("/claim"));
     }
     let then = local_path(&wanted.then).to_owned();
-    page::html(&SignInPage { frame: Frame::bare(&visitor.console), name: String::new(), then, error: None })
+    page::html(&SignInPage::new(&visitor, String::new(), then, None))
 }
 
 /// `POST /sign-in`.
@@ -69,22 +74,20 @@ pub async fn enter(visitor: Visitor, Form(entered): Form<Entered>) -> page::Resu
         tracing::warn!(name = known, address = visitor.address, "somebody failed to sign in");
         return refuse(&visitor, name, then);
     };
-    let begun = {
-        let visitor = visitor.clone();
-        visitor.console.clone().pool().write(move |tx| begin(tx, &visitor, account, &code)).await?
-    };
-    match begun {
+    let visitor_inside = visitor.clone();
+    let work = move |tx: &Transaction<'_>| begin(tx, &visitor_inside, &account, &code);
+    match visitor.console.pool().write(work).await? {
         Some(secret) => Ok(visitor.enter(&secret, &then)),
         None => refuse(&visitor, name, then),
     }
 }
 
 fn refuse(visitor: &Visitor, name: String, then: String) -> page::Result<Response> {
-    unprocessable(&SignInPage { frame: Frame::bare(&visitor.console), name, then, error: Some(WRONG) })
+    unprocessable(&SignInPage::new(visitor, name, then, Some(WRONG)))
 }
 
-/// Counts the attempt, which is refused where it comes too early, and looks for the account.
-async fn knock(visitor: &Visitor, name: &str) -> Result<Option<Account>, Problem> {
+/// Counts an attempt, which is refused where it comes too early, and looks for the account.
+pub async fn knock(visitor: &Visitor, name: &str) -> Result<Option<Account>, Problem> {
     let (name, address, now) = (name.to_owned(), visitor.address.clone(), visitor.at);
     let work = move |tx: &Transaction<'_>| -> Result<_, Failure> {
         let subjects = [Subject::Account(&name), Subject::Address(&address)];
@@ -101,7 +104,38 @@ fn too_early(wait_secs: u64) -> Problem {
     Problem::new(&codes::RATE_LIMITED, detail).retry_after(wait_secs)
 }
 
-/// Begins a session, unless a one-time code is missing or wrong.
-fn begin(tx: &Transaction<'_>, visitor: &Visitor, account: Account, _code: &str) -> Result<Option<String>, Failure> {
+/// Begins a session, unless a one-time code is missing or wrong, or the account has changed since `known` was read.
+fn begin(tx: &Transaction<'_>, visitor: &Visitor, known: &Account, code: &str) -> Result<Option<String>, Failure> {
+    let Some(mut account) = account::named(tx, &known.name)? else { return Ok(None) };
+    if account.password != known.password || account.disabled_at.is_some() {
+        return Ok(None);
+    }
+    if !second_factor::prove(tx, &mut account, code, visitor.at)? {
+        return Ok(None);
+    }
     visitor.begin(tx, account, "by password").map(Some)
+}
+
+impl SignInPage {
+    fn new(visitor: &Visitor, name: String, then: String, error: Option<&'static str>) -> SignInPage {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("then", &then).finish();
+        let provider = visitor.console.provider().map(|_| format!("/openid/start?{query}"));
+        SignInPage { frame: Frame::bare(&visitor.console), name, then, provider, error }
+    }
+}
+
+/// Its states.
+pub fn samples(product: &'static Product) -> Result<Vec<Sample>, askama::Error> {
+    let page = |name: &str, provider: Option<&str>, error| SignInPage {
+        frame: Frame::sample(product, ""),
+        name: name.to_owned(),
+        then: "/".to_owned(),
+        provider: provider.map(str::to_owned),
+        error,
+    };
+    Ok(vec![
+        ("sign-in", page("", None, None).render()?),
+        ("sign-in-organisation", page("", Some("/openid/start?then=%2F"), None).render()?),
+        ("sign-in-wrong", page("ada", None, Some(WRONG)).render()?),
+    ])
 }

@@ -4,7 +4,7 @@ use keymuster_core::time::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::permission::Permission;
-use crate::database::{Failure, seconds, timestamp};
+use crate::database::{Failure, number, seconds, timestamp};
 
 /// What the secret of a token begins with, so that people and scanners of leaked secrets know what it is.
 pub const PREFIX: &str = "kmt_";
@@ -72,6 +72,18 @@ pub fn all(tx: &Transaction<'_>) -> Result<Vec<Token>, Failure> {
     let mut statement = tx.prepare_cached(&sql)?;
     let rows = statement.query_map([], |row| Ok(read(row)))?;
     rows.map(|row| row?).collect()
+}
+
+/// How many tokens of an account count.
+pub fn alive(tx: &Transaction<'_>, account: &str, now: Timestamp) -> Result<u64, Failure> {
+    let sql = "SELECT count(*) FROM api_token WHERE account = ?1 AND revoked_at IS NULL AND expires_at > ?2";
+    Ok(tx.query_row(sql, params![account, seconds(now)], |row| Ok(number(row.get(0)?)))?)
+}
+
+/// Forgets tokens that ended before `end`.
+pub fn prune(tx: &Transaction<'_>, end: Timestamp) -> Result<(), Failure> {
+    tx.execute("DELETE FROM api_token WHERE expires_at < ?1 OR revoked_at < ?1", [seconds(end)])?;
+    Ok(())
 }
 
 /// Notes that it was used.

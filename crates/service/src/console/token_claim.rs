@@ -5,7 +5,9 @@ use axum::response::Response;
 use rusqlite::Transaction;
 use serde::Deserialize;
 
+use super::Product;
 use super::account;
+use super::accounts::Sample;
 use super::book::Book;
 use super::by::By;
 use super::claim::{self, Purpose};
@@ -129,4 +131,21 @@ impl ClaimPage {
         let frame = Frame::bare(&visitor.console);
         ClaimPage { frame, program: visitor.console.product().program, is_first, name, errors }
     }
+}
+
+/// Its states.
+pub fn samples(product: &'static Product) -> Result<Vec<Sample>, askama::Error> {
+    let page = |is_first, name: &str, errors| ClaimPage {
+        frame: Frame::sample(product, ""),
+        program: product.program,
+        is_first,
+        name: name.to_owned(),
+        errors,
+    };
+    let wrong = Errors { again: "the two passwords differ".to_owned(), ..unknown_token() };
+    Ok(vec![
+        ("claim-first", page(true, "", Errors::default()).render()?),
+        ("claim-reset", page(false, "", Errors::default()).render()?),
+        ("claim-wrong", page(false, "olaf", wrong).render()?),
+    ])
 }

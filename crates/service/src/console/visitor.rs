@@ -127,8 +127,8 @@ impl Visitor {
         Ok(response)
     }
 
-    /// Without TLS a cookie cannot be `Secure`; this listener has none, and a proxy before it says when it has.
-    fn cookie(&self, secret: &str) -> HeaderValue {
+    /// The cookie of a session. Without TLS it cannot be `Secure`; this listener has none, and a proxy before it says when it has.
+    pub fn cookie(&self, secret: &str) -> HeaderValue {
         let secure = if self.is_secure { "; Secure" } else { "" };
         let text = format!("{}={secret}; HttpOnly; SameSite=Strict; Path=/{secure}", self.console.product().cookie);
         HeaderValue::from_str(&text).expect("the cookie's name and a secret in Base64 are visible ASCII")
