@@ -23,6 +23,12 @@ const WORST: &str = "'\"`><script>hit()</script><img src=x onerror=hit()></title
 const VISITS: usize = 3;
 /// Visits of pages with a name of their own, such as the list of clients, which has many pages.
 const LIST_VISITS: usize = 30;
+/// What stands in an address may be this long, in bytes; longer texts are sent in forms.
+const ADDRESS_BYTES: usize = 1500;
+/// The most that a form may have.
+const BODY_BYTES: usize = 60_000;
+/// Acts that ask other servers, which are none of the page's business and take their time.
+const OUTWARD: [&str; 4] = ["/keys/activate/online", "/products/packs/fetch", "/dns", "/exchange/send"];
 /// Requests that the browser is given at once.
 const BATCH: usize = 100;
 
@@ -99,7 +105,9 @@ impl Estate {
     /// Nothing ran, and the browser has nothing to complain about.
     fn check_here(&self, path: &str) {
         assert_eq!(self.browser.run("return globalThis.hit ?? null").unwrap(), Value::Null, "code ran at {path}");
-        let complaints = self.browser.complaints().unwrap();
+        let mut complaints = self.browser.complaints().unwrap();
+        // Whether links lead somewhere is another question.
+        complaints.retain(|complaint| !complaint.contains("Failed to load resource"));
         assert_eq!(complaints, [""; 0], "at {path}");
     }
 
@@ -110,7 +118,9 @@ impl Estate {
             let answers = self.browser.shapes(some).unwrap();
             for ((path, form), (status, shape)) in some.iter().zip(answers) {
                 let shown: String = form.iter().chain([path]).flat_map(|text| text.chars().take(300)).collect();
-                assert!((200..500).contains(&status), "{status} for {shown}");
+                // Of what is far too long the server reads no more than it has to, and hangs up.
+                let is_endless = form.iter().any(|form| form.len() > BODY_BYTES);
+                assert!((200..500).contains(&status) || is_endless, "{status} for {shown}");
                 walk.note(&shown, shape);
             }
         }
@@ -136,7 +146,8 @@ fn list(value: &Value) -> impl Iterator<Item = String> {
 /// Whether a link leads to a page of the console.
 fn is_page(link: &str) -> bool {
     let path = link.split(['?', '#']).next().unwrap();
-    path.starts_with('/') && !path.contains('.') && !["/sign-out", "/api"].iter().any(|begin| path.starts_with(begin))
+    let is_download = path.contains('.') || path.ends_with("/file");
+    path.starts_with('/') && !is_download && !["/sign-out", "/api"].iter().any(|begin| path.starts_with(begin))
 }
 
 /// A path without what names one thing of many.
@@ -171,6 +182,11 @@ impl Form {
         }
     }
 
+    fn goes_outward(&self) -> bool {
+        let action = if self.action.is_empty() { &self.page } else { &self.action };
+        self.is_post && OUTWARD.iter().any(|begin| action.starts_with(begin))
+    }
+
     fn pattern(&self) -> String {
         format!("{} {}", pattern(&self.page), pattern(&self.action))
     }
@@ -187,7 +203,8 @@ impl Form {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    let one = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).into() } else { format!("%{byte:02x}") };
+    text.bytes().map(one).collect()
 }
 
 /// What was seen on a walk.
@@ -241,20 +258,20 @@ fn names_stay_names_on_every_page() {
 #[test]
 fn what_is_entered_in_forms_stays_text() {
     let strings = strings();
-    assert!(strings.len() >= 500);
+    assert!(strings.len() > 1000);
     let estate = Estate::new("Plain", &["plain".parse().unwrap()]);
     let mut plain = estate.walk();
     let mut hostile = Walk::default();
-    for form in plain.forms.clone().into_values() {
-        // Forms that ask are cheap; of those that act, each is sent a share, and all together get everything.
-        let step = if form.is_post { 40 } else { 1 };
-        for field in &form.texts {
-            let harmless = ["", "plain", "nothing has this", "1"].map(|text| form.filled(field, text));
-            estate.ask(&mut plain, &harmless);
-            let offset = form.action.len() % step;
-            let some: Vec<_> = strings.iter().skip(offset).step_by(step).map(|text| form.filled(field, text)).collect();
-            estate.ask(&mut hostile, &some);
-        }
+    let forms: Vec<Form> = plain.forms.values().filter(|form| !form.goes_outward()).cloned().collect();
+    let fields = forms.iter().flat_map(|form| form.texts.iter().map(move |field| (form, field)));
+    for (number, (form, field)) in fields.enumerate() {
+        let harmless = ["", "plain", "nothing has this", "1"].map(|text| form.filled(field, text));
+        estate.ask(&mut plain, &harmless);
+        // Each field gets a share, another one than the field before; those that act get a smaller one, as they write.
+        let step = if form.is_post { 40 } else { 5 };
+        let texts = strings.iter().filter(|text| form.is_post || text.len() <= ADDRESS_BYTES);
+        let some: Vec<_> = texts.skip(number % step).step_by(step).map(|text| form.filled(field, text)).collect();
+        estate.ask(&mut hostile, &some);
     }
     hostile.check_against(&plain);
     // What was stored on the way is shown somewhere.
