@@ -1,9 +1,13 @@
 //! The administration interface, `/api/v1`: what the console can do, as JSON. One file per noun.
 
+pub mod activation;
 pub mod audit;
 pub mod clients;
 pub mod dns;
+pub mod exchange;
+pub mod keys;
 pub mod overview;
+pub mod packs;
 pub mod refusals;
 pub mod seats;
 pub mod settings;
@@ -43,6 +47,21 @@ fn described() -> OpenApiRouter<Administration> {
         .routes(routes!(dns::show))
         .routes(routes!(dns::publish))
         .routes(routes!(dns::withdraw))
+        .routes(routes!(keys::list, keys::install))
+        .routes(routes!(keys::show, keys::remove))
+        .routes(routes!(activation::online))
+        .routes(routes!(activation::request))
+        .routes(routes!(activation::respond))
+        .routes(routes!(activation::pictures))
+        .routes(routes!(packs::publishers, packs::add))
+        .routes(routes!(packs::publisher))
+        .routes(routes!(packs::list, packs::import))
+        .routes(routes!(packs::fetch))
+        .routes(routes!(exchange::list, exchange::forget_all))
+        .routes(routes!(exchange::export))
+        .routes(routes!(exchange::import))
+        .routes(routes!(exchange::send))
+        .routes(routes!(exchange::forget))
         .routes(routes!(settings::list))
         .routes(routes!(settings::show, settings::put, settings::delete))
         .routes(routes!(settings::preview))

@@ -199,6 +199,17 @@ fn take_pack(
     }
 }
 
+/// Where the authority of a publisher is asked: where somebody says, or at the address in the trust file.
+pub fn address(held: &Publisher, said: Option<&str>) -> anyhow::Result<Option<String>> {
+    let Some(said) = said else { return Ok(held.trust.authority.clone()) };
+    let is_address = said.parse::<Uri>().is_ok_and(|uri| {
+        let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+        is_web && matches!(uri.path(), "" | "/") && uri.query().is_none()
+    });
+    ensure!(is_address, "{said:?} is not the address of an authority: http:// or https://, a name, perhaps a port");
+    Ok(Some(said.to_owned()))
+}
+
 /// Sends a request to the authority at `url`.
 pub fn send(url: &str, request: &[u8]) -> anyhow::Result<Bundle> {
     let errand =

@@ -42,8 +42,10 @@ pub struct Answer {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body as text; of a file, what can be read of it.
     pub body: String,
+    /// The body.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -121,18 +123,24 @@ impl Console {
     }
 
     /// A request with any headers; the name of the server is among them, unless another is given.
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Answer> {
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> anyhow::Result<Answer> {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(*name, *value);
         }
-        let request = request.body(body.to_owned())?;
+        let request = request.body(body.as_ref().to_vec())?;
         let config = self.agent.configure_request(request).allow_non_standard_methods(true).build();
         let mut response: ureq::http::Response<Body> = self.agent.run(config)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         // What is downloaded may be no text.
-        let body = String::from_utf8_lossy(&response.body_mut().read_to_vec()?).into_owned();
-        Ok(Answer { status, headers, body })
+        let bytes = response.body_mut().read_to_vec()?;
+        Ok(Answer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes })
     }
 
     /// A form as the console's own pages send it, with the header `Cookie`, if there is one.

@@ -103,10 +103,9 @@ pub fn ask(
 
 /// Where the authority of a publisher is asked: where somebody says, or at the address in the trust file.
 pub fn authority(home: &Home, publisher: usize, url: Option<&str>) -> anyhow::Result<String> {
-    let url = url.or(home.site.publishers[publisher].trust.authority.as_deref()).context(
+    certify::address(&home.site.publishers[publisher], url)?.context(
         "the trust file names no authority; name it with --authority URL, or use --request FILE or --request-qr",
-    )?;
-    Ok(url.to_owned())
+    )
 }
 
 impl Activated {

@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::keys::publisher_of;
+use crate::certify;
 use crate::exchange::results::{self, Fate, Outcome};
 use crate::exchange::{self, Order, edition_of};
 use crate::site::Home;
@@ -136,9 +137,8 @@ pub fn send(
 
 /// Where the authority of a publisher is asked: where somebody says, or at the address in the trust file.
 pub fn authority(home: &Home, publisher: usize, url: Option<&str>) -> anyhow::Result<String> {
-    let url = url.or(home.site.publishers[publisher].trust.authority.as_deref());
-    let url = url.context("the trust file names no authority; name it with --authority URL, or use exchange export")?;
-    Ok(url.to_owned())
+    certify::address(&home.site.publishers[publisher], url)?
+        .context("the trust file names no authority; name it with --authority URL, or use exchange export")
 }
 
 /// Forgets what was collected of one client, or of all; how many requests that was.

@@ -16,6 +16,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::certify;
 use crate::pack::{self, NotTaken, Taken, kept};
 use crate::site::{Home, Publisher, Site};
 use crate::standing::{self, EditionStanding, Need};
@@ -114,10 +115,10 @@ pub fn owner(site: &Site, bundle: &Bundle) -> Option<usize> {
 /// trust file. A pack is public and signed, so the connection may be a plain one.
 pub fn fetch(home: &mut Home, by: &By<Keys>, publisher: usize, url: Option<&str>) -> anyhow::Result<Brought> {
     let trust = home.site.publishers[publisher].trust.clone();
-    let url = url.or(trust.authority.as_deref()).context(
+    let url = certify::address(&home.site.publishers[publisher], url)?.context(
         "the trust file names no authority; name one with --authority, or import a file: keymuster-host pack import FILE",
     )?;
-    let fetched = pack::fetch(url)?;
+    let fetched = pack::fetch(&url)?;
     import(home, by, Some(trust), &fetched)
 }
 

@@ -4,8 +4,7 @@
 
 use askama::Template;
 use axum::extract::{Form, State};
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use keymuster_core::bundle::EXCHANGE_MAX;
 use keymuster_core::codes;
 use keymuster_core::key::ProductKey;
@@ -13,6 +12,7 @@ use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::Handle;
+use keymuster_service::console::upload::SecretFile;
 use serde::Deserialize;
 
 use super::exchange::{sample_open, words};
@@ -78,11 +78,7 @@ pub async fn export(
 ) -> page::Result<Response> {
     let ordered = input.clone().ordered();
     match app.act(page.by(), move |home, by| acts::export(home, by, &ordered)).await {
-        Ok(exported) => {
-            let name = format!("attachment; filename=\"{}\"", exported.name());
-            let kind = "application/octet-stream".to_owned();
-            Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], exported.file).into_response())
-        }
+        Ok(exported) => Ok(SecretFile { name: exported.name(), bytes: exported.file }.answer()),
         Err(problem) => unprocessable(&load(&page, &app, input, Some(Failed::of(problem)?)).await?),
     }
 }

@@ -4,8 +4,7 @@
 
 use askama::Template;
 use axum::extract::{Form, Query, State};
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keymuster_core::frames::DATA_MAX;
@@ -15,6 +14,7 @@ use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, html, see_other};
 use keymuster_service::console::permission::Keys;
+use keymuster_service::console::upload::SecretFile;
 
 use super::activate::{Chosen, Input};
 use super::{PRODUCT, Sample};
@@ -86,9 +86,7 @@ pub async fn file(
     Query(chosen): Query<Chosen>,
 ) -> page::Result<Response> {
     let (last_five, file) = open(&page, &app, &chosen).await?;
-    let name = format!("attachment; filename=\"{}-{last_five}.request\"", chosen.publisher);
-    let headers = [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, file).into_response())
+    Ok(SecretFile { name: format!("{}-{last_five}.request", chosen.publisher), bytes: file }.answer())
 }
 
 /// The request that was made and waits for its answer.

@@ -48,10 +48,14 @@ struct NotKept;
 
 impl<T: serde::Serialize> IntoResponse for Secret<T> {
     fn into_response(self) -> Response {
-        let mut response = Json(self.0).into_response();
-        response.extensions_mut().insert(NotKept);
-        response
+        not_kept(Json(self.0).into_response())
     }
+}
+
+/// Marks an answer with a secret, such as a file for a publisher, as one that is not kept.
+pub fn not_kept(mut response: Response) -> Response {
+    response.extensions_mut().insert(NotKept);
+    response
 }
 
 /// The middleware. It leaves requests alone whose token does not count: their handlers refuse them.

@@ -1,14 +1,21 @@
-//! A form with files (`multipart/form-data`), read whole; the edge has bounded how long it can be.
+//! What is sent and fetched as files: forms with files (`multipart/form-data`), and documents (`application/octet-stream`).
+//!
+//! A body is read whole; the edge has bounded how long it can be.
 
+use axum::body::Bytes;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use keymuster_core::codes;
 
+use super::idempotency::not_kept;
 use crate::Problem;
 
 /// Fields and files of one form: more are refused.
 const PARTS_MAX: usize = 100;
+/// The media type of documents.
+const OCTETS: &str = "application/octet-stream";
 
 /// What was sent, in its order.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +66,43 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
             parts.push(Part { field: name, file_name, bytes });
         }
         Ok(Upload { parts })
+    }
+}
+
+/// A document that is the whole body (`application/octet-stream`).
+#[derive(Clone, Debug)]
+pub struct Document(pub Vec<u8>);
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Document, Problem> {
+        let kind =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if kind.split(';').next().unwrap_or_default().trim() != OCTETS {
+            return Err(Problem::new(&codes::MEDIA_TYPE_UNSUPPORTED, format!("send the file as {OCTETS}")));
+        }
+        let bytes = Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|rejection| Problem::new(&codes::BODY_TOO_LARGE, rejection.body_text()))?;
+        Ok(Document(bytes.to_vec()))
+    }
+}
+
+/// A file with a secret in it, to be kept by whoever asked for it and by nobody else.
+#[derive(Clone)]
+pub struct SecretFile {
+    /// What it is called; it has no quotation mark in it.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+impl SecretFile {
+    /// The answer that browsers save.
+    pub fn answer(self) -> Response {
+        let saved = format!("attachment; filename=\"{}\"", self.name);
+        let headers = [(header::CONTENT_TYPE, OCTETS.to_owned()), (header::CONTENT_DISPOSITION, saved)];
+        not_kept((headers, self.bytes).into_response())
     }
 }
 
