@@ -22,7 +22,7 @@ const WORST: &str = "'\"`><script>hit()</script><img src=x onerror=hit()></title
 /// Pages that are visited of each kind, such as those of single clients.
 const VISITS: usize = 3;
 /// Visits of pages with a name of their own, such as the list of clients, which has many pages.
-const LIST_VISITS: usize = 30;
+const LIST_VISITS: usize = 10;
 /// What stands in an address may be this long, in bytes; longer texts are sent in forms.
 const ADDRESS_BYTES: usize = 1500;
 /// The most that a form may have.
