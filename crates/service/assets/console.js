@@ -8,7 +8,7 @@
   const make = (name, what) => Object.assign(document.createElement(name), what);
   if (navigator.clipboard) document.documentElement.classList.add("can-copy");
 
-  // The server writes times in UTC; the hint has the reader's own clock.
+  // Times are written in UTC; the hint has the reader's clock.
   const hintTimes = (within) => all("time[datetime]", within).forEach((time) => {
     time.title = new Date(time.dateTime).toLocaleString([], { dateStyle: "long", timeStyle: "long" });
   });
@@ -105,7 +105,7 @@
   const answered = ({ status, response, responseURL }) => {
     if (status === 401 || new URL(responseURL).pathname !== location.pathname)
       return say("You are signed out.", "Sign in again", true);
-    if (status === 403 || status === 404) return say("This page is gone.", "Load it again", true);
+    if (status === 403 || status === 404) return say("This page is gone.", "Load again", true);
     if (status !== 200 || !response) return away();
     wait = EVERY;
     since = new Date();
