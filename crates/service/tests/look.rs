@@ -36,7 +36,11 @@ fn every_class_of_the_catalogue_and_of_the_shared_templates_is_in_the_stylesheet
     for (path, text) in texts {
         for attribute in text.split("class=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             let fixed = attribute.split('{').next().unwrap_or_default();
-            let whole = if fixed.len() < attribute.len() { fixed.rsplit_once(' ').map_or("", |(whole, _)| whole) } else { fixed };
+            let whole = if fixed.len() < attribute.len() {
+                fixed.rsplit_once(' ').map_or("", |(whole, _)| whole)
+            } else {
+                fixed
+            };
             for class in whole.split_whitespace() {
                 assert!(known.contains(class), "{}: {class} is not in the stylesheet", path.display());
             }

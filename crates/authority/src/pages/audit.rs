@@ -1,10 +1,11 @@
 //! What administrators did, with search and export.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Query;
 use keymuster_service::console::page::{self, html};
 use keymuster_service::console::permission::Look;
 

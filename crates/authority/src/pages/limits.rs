@@ -1,10 +1,11 @@
 //! From which size on taking back needs two persons.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Form;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::Settings;
 use serde::Deserialize;

@@ -1,13 +1,14 @@
 //! A form for a new host key, which is then shown once.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::duration::Duration;
 use keymuster_core::id::to_hex;
 use keymuster_service::console::Page;
 use keymuster_service::console::api::Query;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Form;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::Keys;
 use serde::Deserialize;

@@ -1,12 +1,13 @@
 //! Taking back a key, a host or a customer: what it takes away, whether that needs a second person, and why.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::id::Label;
 use keymuster_service::console::Page;
 use keymuster_service::console::api::Path;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Form;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::Settings;
 use serde::Deserialize;

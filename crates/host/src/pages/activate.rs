@@ -1,7 +1,7 @@
 //! Activating host keys: straight at the publisher's authority, or by a request and a response that are carried.
 
 use askama::Template;
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::time::Timestamp;
 use keymuster_qr::{Sent, file_in};
@@ -9,6 +9,7 @@ use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, html, unprocessable};
+use keymuster_service::console::page::{Form, Query};
 use keymuster_service::console::permission;
 use keymuster_service::console::upload::{Part, Upload};
 use serde::Deserialize;

@@ -3,11 +3,12 @@
 pub mod export;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Query;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::Look;
 

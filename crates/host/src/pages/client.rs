@@ -1,7 +1,7 @@
 //! One client: everything that a support desk asks; releasing it, and taking the release back.
 
 use askama::Template;
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_core::id::{ClientId, Label, Slug};
@@ -9,6 +9,7 @@ use keymuster_core::time::Timestamp;
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Path;
 use keymuster_service::console::page::{self, Form, html, unprocessable};
 use keymuster_service::console::permission::{Handle, Look, Needs, Permission};
 use serde::Deserialize;

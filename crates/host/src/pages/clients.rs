@@ -3,7 +3,7 @@
 mod export;
 
 use askama::Template;
-use axum::extract::{Query, State as Shared};
+use axum::extract::State as Shared;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use keymuster_core::codes;
@@ -12,6 +12,7 @@ use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::chart::number;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Query;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::Look;
 

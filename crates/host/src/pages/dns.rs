@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Query;
 use keymuster_service::console::page::{self, html, see_other};
 use keymuster_service::console::permission::{Handle, Look, Settings};
 use serde::Deserialize;

@@ -1,13 +1,14 @@
 //! Who waits for an activation by a MAK, what became of it, and the files that are carried.
 
 use askama::Template;
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::bundle::Bundle;
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, html, unprocessable};
+use keymuster_service::console::page::{Form, Query};
 use keymuster_service::console::permission::{Handle, Look};
 use keymuster_service::console::upload::Upload;
 use serde::Deserialize;

@@ -3,13 +3,14 @@
 //! The key is a secret, so no page shows it again: after a mistake the sentence says which symbol is wrong.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_core::key::ProductKey;
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Form;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::Keys;
 use serde::Deserialize;

@@ -1,12 +1,13 @@
 //! Removing a host key, after its page has said what goes with it.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Path;
 use keymuster_service::console::page::{self, html};
 use keymuster_service::console::permission::Keys;
 

@@ -1,12 +1,13 @@
 //! Licence packs: which are held, taking a newer one over, and adding a publisher.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Form;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::{Keys, Look};
 use keymuster_service::console::upload::Upload;

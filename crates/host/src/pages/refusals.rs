@@ -1,11 +1,12 @@
 //! Who was refused lately, and why.
 
 use askama::Template;
-use axum::extract::{Query, State as Shared};
+use axum::extract::State as Shared;
 use axum::response::Response;
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
+use keymuster_service::console::page::Query;
 use keymuster_service::console::page::{self, html};
 use keymuster_service::console::permission::Look;
 use keymuster_service::database::Failure;

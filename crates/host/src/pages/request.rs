@@ -3,7 +3,7 @@
 //! It holds the whole host key, so making it is an act, and looking at it needs the permission to work with keys.
 
 use askama::Template;
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +13,7 @@ use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, html, see_other};
+use keymuster_service::console::page::{Form, Query};
 use keymuster_service::console::permission::Keys;
 use keymuster_service::console::upload::SecretFile;
 

@@ -1,7 +1,7 @@
 //! Seat pools: who holds what, what is free, who was refused; and reclaiming a seat.
 
 use askama::Template;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::State as Shared;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_core::id::ClientId;
@@ -11,6 +11,7 @@ use keymuster_service::console::Page;
 use keymuster_service::console::bounded;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, Form, html, unprocessable};
+use keymuster_service::console::page::{Path, Query};
 use keymuster_service::console::permission::{Handle, Look, Permission};
 use keymuster_service::database::Failure;
 use serde::Deserialize;

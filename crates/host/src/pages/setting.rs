@@ -2,7 +2,7 @@
 //! that nothing is changed before its effects were read.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_core::id::Slug;
@@ -10,6 +10,7 @@ use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, html, unprocessable};
+use keymuster_service::console::page::{Path, Query};
 use keymuster_service::console::permission::{Look, Needs, Settings as Permitted};
 use serde::Deserialize;
 use serde_json::json;

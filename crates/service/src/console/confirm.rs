@@ -1,7 +1,6 @@
 //! Proving once more who one is, before acts that destroy something: whoever finds an open browser does not get there.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::response::Response;
 use rusqlite::Transaction;
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use super::account;
 use super::accounts::Sample;
 use super::back_off;
 use super::frame::Frame;
+use super::page::Query;
 use super::page::{self, Form, Page, local_path, see_other, unprocessable};
 use super::permission::Look;
 use super::second_factor;

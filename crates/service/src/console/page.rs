@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use askama::Template;
-use axum::extract::rejection::FormRejection;
+use axum::extract::rejection::{FormRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRef, FromRequest, FromRequestParts};
 use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -109,6 +109,16 @@ impl<P: Needs> Page<P> {
 #[from_request(via(axum::extract::Form), rejection(PageError))]
 pub struct Form<T>(pub T);
 
+/// The query of a link.
+#[derive(Clone, Copy, Debug, FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(PageError))]
+pub struct Query<T>(pub T);
+
+/// The parameters in the path of a link.
+#[derive(Clone, Copy, Debug, FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(PageError))]
+pub struct Path<T>(pub T);
+
 /// A path of this server, for going there after something else; the first page for whatever leads elsewhere.
 ///
 /// Browsers take `//name`, `/\name` and either with a tab in it for addresses of other servers.
@@ -203,6 +213,18 @@ pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 impl From<Problem> for PageError {
     fn from(problem: Problem) -> PageError {
         PageError::Problem(problem)
+    }
+}
+
+impl From<QueryRejection> for PageError {
+    fn from(rejection: QueryRejection) -> PageError {
+        PageError::Problem(rejection.into())
+    }
+}
+
+impl From<PathRejection> for PageError {
+    fn from(rejection: PathRejection) -> PageError {
+        PageError::Problem(rejection.into())
     }
 }
 

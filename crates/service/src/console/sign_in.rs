@@ -3,7 +3,6 @@
 //! Whatever was wrong, the answer is the same; so are the work and the delays for names that nobody has.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::response::Response;
 use keymuster_core::codes;
 use rusqlite::Transaction;
@@ -14,6 +13,7 @@ use super::account::{self, Account};
 use super::accounts::Sample;
 use super::back_off::{self, Subject};
 use super::frame::Frame;
+use super::page::Query;
 use super::page::{self, Form, local_path, see_other, unprocessable};
 use super::second_factor;
 use super::visitor::Visitor;

@@ -3,13 +3,13 @@
 //! Everything here is done to others, so it asks first whether it is really the administrator who sits there.
 
 use askama::Template;
-use axum::extract::Path;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
 use rusqlite::Transaction;
 use serde::Deserialize;
 
+use super::super::page::Path;
 use super::Sample;
 use super::all::{HANDED_OVER_SECS, OneTimeToken};
 use crate::Problem;

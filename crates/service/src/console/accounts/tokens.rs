@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::Path;
 use axum::response::Response;
 use keymuster_core::time::{DAY, Timestamp};
 use rusqlite::Transaction;
 
+use super::super::page::Path;
 use super::Sample;
 use crate::console::Product;
 use crate::console::book::{Book, NewToken};

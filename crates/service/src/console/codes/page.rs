@@ -1,10 +1,10 @@
 //! The codes for people: a list to search, and a page for each.
 
 use askama::Template;
-use axum::extract::{Path, Query as QueryOf};
 use axum::response::Response;
 use keymuster_core::codes::{self, Code};
 
+use super::super::page::{Path, Query as QueryOf};
 use super::{Explained, Query, named, search};
 use crate::Problem;
 use crate::console::frame::Frame;

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use keymuster_core::codes;
@@ -14,6 +13,7 @@ use rusqlite::Transaction;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::super::page::Query;
 use super::Provider;
 use super::rounds::{Purpose, ROUND_SECS, Round};
 use super::sign_in::{self, refused};
