@@ -40,18 +40,18 @@ impl RefusalsPage {
     }
 
     fn first(&self) -> String {
-        if self.query.before.is_some() { self.link(None) } else { String::new() }
+        if self.query.after.is_some() { self.link(None) } else { String::new() }
     }
 
     fn next(&self) -> String {
-        self.page.next.map_or_else(String::new, |before| self.link(Some(before)))
+        self.page.next.map_or_else(String::new, |after| self.link(Some(after)))
     }
 
-    fn link(&self, before: Option<u64>) -> String {
+    fn link(&self, after: Option<u64>) -> String {
         let mut link = form_urlencoded::Serializer::new("/refusals?".to_owned());
         link.append_pair("search", &self.query.search).append_pair("code", &self.query.code);
-        if let Some(before) = before {
-            link.append_pair("before", &before.to_string());
+        if let Some(after) = after {
+            link.append_pair("after", &after.to_string());
         }
         link.finish()
     }

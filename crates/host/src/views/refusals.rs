@@ -26,10 +26,10 @@ pub struct Query {
     #[param(max_length = 64)]
     #[serde(deserialize_with = "bounded::text::<64, _>")]
     pub code: String,
-    /// Only refusals before this number.
+    /// Only what comes after this number in the list: `next` of the page before.
     #[param(minimum = 1)]
     #[serde(deserialize_with = "bounded::number::<1, { bounded::LARGEST }, _, _>")]
-    pub before: Option<u64>,
+    pub after: Option<u64>,
     /// How many, at most 50.
     #[param(minimum = 1, maximum = 50)]
     #[serde(deserialize_with = "bounded::number::<1, 50, _, _>")]
@@ -42,7 +42,7 @@ pub struct Query {
 pub struct Page {
     /// The refusals, the newest first.
     pub refusals: Vec<Refused>,
-    /// Where the next page begins, as its `before`; absent on the last page.
+    /// Where the next page begins, as its `after`; absent on the last page.
     pub next: Option<u64>,
     /// The codes that occur, with the number of clients.
     pub codes: Vec<CodeCount>,
@@ -94,7 +94,7 @@ pub struct Refused {
 /// Loads one page.
 pub fn load(tx: &Transaction<'_>, site: &Site, query: &Query) -> Result<Page, Failure> {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
-    let mut kept = refusal::before(tx, query.before, (query.search.trim(), &query.code), limit + 1)?;
+    let mut kept = refusal::before(tx, query.after, (query.search.trim(), &query.code), limit + 1)?;
     let is_last = kept.len() <= limit as usize;
     kept.truncate(limit as usize);
     let next = if is_last { None } else { kept.last().map(|kept| kept.sequence) };
