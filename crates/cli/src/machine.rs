@@ -135,6 +135,11 @@ impl Machine {
         self.publisher.as_deref()
     }
 
+    /// The edition that is named, if one is.
+    pub fn named_edition(&self) -> Option<&str> {
+        self.edition.as_deref()
+    }
+
     /// Whether an edition is named, and not only meant because there is no other.
     pub fn names_edition(&self) -> bool {
         self.edition.is_some()

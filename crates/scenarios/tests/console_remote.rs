@@ -2,43 +2,24 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 mod common;
+mod remote;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use common::Place;
+use keymuster_core::request::Act;
 use keymuster_scenarios::console::Console;
-use keymuster_scenarios::fixture::Publisher;
-use keymuster_scenarios::programs;
-
-/// Exit code, standard output, standard error.
-type Said = (i32, String, String);
-
-struct Administrator {
-    url: String,
-    token_file: PathBuf,
-}
-
-impl Administrator {
-    fn says(&self, arguments: &str) -> Said {
-        let mut command = programs::command("keymuster").unwrap();
-        command.env("KEYMUSTER_HOST_URL", &self.url).env("KEYMUSTER_HOST_TOKEN_FILE", &self.token_file);
-        let output = command.arg("host").args(arguments.split(' ')).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-    }
-}
+use keymuster_scenarios::fixture::{Publisher, SEAT_EDITION, VOLUME_EDITION};
+use keymuster_scenarios::load::Machine;
+use remote::{ALL, Administrator, write};
+use serde_json::Value;
 
 fn token_file(place: &Place, console: &Console, scopes: &[&str]) -> PathBuf {
     let path = place.data_dir.with_extension(scopes.join("-"));
     write(&path, &console.token("ada", scopes).unwrap());
     path
-}
-
-fn write(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 #[test]
@@ -48,7 +29,7 @@ fn a_host_is_administered_from_its_command_line_elsewhere() {
     let console = host.console(&place.data_dir);
     console.with_account("ada", "administrator").unwrap();
     let url = format!("http://{}", host.administration);
-    let all = token_file(&place, &console, &["look", "handle", "keys", "settings", "accounts"]);
+    let all = token_file(&place, &console, &ALL);
     let ada = Administrator { url: url.clone(), token_file: all.clone() };
     let looks = Administrator { url, token_file: token_file(&place, &console, &["look"]) };
 
@@ -108,4 +89,109 @@ fn a_token_is_read_from_a_file_of_its_own() {
     fs::set_permissions(&token_file, fs::Permissions::from_mode(0o644)).unwrap();
     let (exit, _, err) = nobody.says("settings list");
     assert!(exit == 3 && err.contains("others can read the token"), "{err}");
+}
+
+#[test]
+fn clients_seats_and_refusals_are_looked_after_from_elsewhere() {
+    let place = Place::new(Publisher::new(1, 1));
+    let host = place.start();
+    for (number, edition) in (0..1).map(|n| (n, VOLUME_EDITION)).chain((0..56).map(|n| (n, SEAT_EDITION))) {
+        host.activate(&place.request(&mut Machine::numbered(number), Act::Activate, edition));
+    }
+    let console = host.console(&place.data_dir);
+    console.with_account("ada", "administrator").unwrap();
+    let url = format!("http://{}", host.administration);
+    let ada = Administrator { url: url.clone(), token_file: token_file(&place, &console, &ALL) };
+    let looks = Administrator { url, token_file: token_file(&place, &console, &["look"]) };
+
+    assert!(ada.does("status").contains("Fixture"));
+    assert!(ada.does("clones").contains("no client id was used by more than one machine"));
+    let licensed: Value =
+        serde_json::from_str(&ada.does("clients list --edition volume --state licensed --json")).unwrap();
+    let client = licensed["rows"][0]["client"].as_str().unwrap();
+    assert!(licensed["rows"].as_array().unwrap().len() == 1 && ada.does("clients list").contains(client));
+    assert!(ada.does(&format!("clients show {client} --publisher fixture")).contains("edition: volume"));
+    let (exit, _, err) = ada.says(&format!("clients show {client}"));
+    assert!(exit == 2 && err.contains("add --publisher NAME"), "{err}");
+
+    assert!(ada.does("pools list").contains("POOL  PUBLISHER  SEATS  HELD  FREE"));
+    assert!(ada.does("pools show pool --publisher fixture").contains(client));
+    let reclaim = format!("pools reclaim pool {client} --publisher fixture --reason moved");
+    let (exit, _, err) = looks.says(&reclaim);
+    assert!(exit == 1 && err.contains("permission handle"), "{err}");
+    assert!(ada.does(&reclaim).contains("free at: 20"));
+    for (verb, says) in [("release", "released at: 20"), ("keep", "edition: volume")] {
+        let said = ada.does(&format!("clients {verb} {client} --publisher fixture --reason moved"));
+        assert!(said.contains(says), "{said}");
+    }
+
+    // More than a page has.
+    let refusals: Value = serde_json::from_str(&ada.does("refusals list --json")).unwrap();
+    let mut refused: Vec<&str> =
+        refusals["refusals"].as_array().unwrap().iter().map(|row| row["client"].as_str().unwrap()).collect();
+    assert_eq!(refused.len(), 55);
+    refused.sort_unstable();
+    refused.dedup();
+    assert_eq!(refused.len(), 55, "each client was refused once");
+    let said = ada.does("refusals list --code seats-exhausted --most 2");
+    assert!(said.lines().count() == 3 && said.contains("seats-exhausted"), "{said}");
+    assert!(ada.does("refusals list --search nobody-has-this-name").contains("nobody was refused"));
+    host.stop();
+}
+
+#[test]
+fn accounts_and_tokens_are_handed_out_from_elsewhere() {
+    let place = Place::new(Publisher::new(1, 1));
+    let host = place.start();
+    let console = host.console(&place.data_dir);
+    console.with_account("ada", "administrator").unwrap();
+    let url = format!("http://{}", host.administration);
+    let with = |token_file| Administrator { url: url.clone(), token_file };
+    let ada = with(token_file(&place, &console, &ALL));
+    let people = with(token_file(&place, &console, &["look", "accounts"]));
+    let looks = with(token_file(&place, &console, &["look"]));
+
+    let (exit, _, err) = looks.says("accounts add olaf --role operator");
+    assert!(exit == 1 && err.contains("KM-442 permission-missing"), "{err}");
+    assert_eq!(ada.says("accounts add olaf --role king").0, 2, "there is no such role");
+    let (exit, token, err) = ada.says("accounts add olaf --role operator");
+    assert!(exit == 0 && token.lines().count() == 1, "{token}{err}");
+    assert!(err.contains("hand the token to olaf, who chooses a password with it at /claim"), "{err}");
+    console.claim_with(token.trim(), "olaf").unwrap();
+    for (arguments, parts) in [
+        ("accounts list", &["NAME", "olaf  operator"][..]),
+        ("accounts role olaf viewer", &["account olaf may sign in; its role is viewer"]),
+        ("accounts disable olaf", &["account olaf is disabled", "its role is viewer"]),
+        ("accounts show olaf", &["role: viewer", "disabled at: 20"]),
+        ("accounts enable olaf", &["account olaf may sign in"]),
+        ("accounts end-sessions olaf", &["all sessions of olaf have ended"]),
+        ("whoami", &["account: ada", "permissions: look, handle, keys, settings, accounts"]),
+    ] {
+        let said = ada.does(arguments);
+        assert!(parts.iter().all(|part| said.contains(part)), "{arguments}: {said}");
+    }
+    let (exit, _, err) = ada.says("accounts role ada viewer");
+    assert!(exit == 1 && err.contains("ada is the last administrator"), "{err}");
+    let (exit, _, err) = ada.says("accounts disable nobody");
+    assert!(exit == 1 && err.contains("KM-445 record-unknown"), "{err}");
+    let reset = ada.does("accounts reset olaf");
+    assert!(reset != token && console.claim_with(reset.trim(), "olaf").is_ok(), "{reset}");
+
+    let (exit, _, err) = people.says("tokens make --name backup --scope keys");
+    assert!(exit == 1 && err.contains("without the scope keys"), "{err}");
+    let (exit, secret, err) = people.says("tokens make --name backup --scope look --expires 2d");
+    assert!(exit == 0 && secret.starts_with("kmt_") && secret.lines().count() == 1, "{secret}{err}");
+    assert!(err.contains("the secret of the token backup is shown this once") && !err.contains("kmt_"), "{err}");
+    let made = place.data_dir.with_extension("made");
+    write(&made, &secret);
+    let made = with(made);
+    let me: Value = serde_json::from_str(&made.does("whoami --json")).unwrap();
+    assert_eq!((&me["token"]["name"], &me["permissions"][0]), (&Value::from("backup"), &Value::from("look")));
+    let list = people.does("tokens list");
+    assert!(list.contains("backup") && !list.contains("kmt_"), "{list}");
+    let revoke = format!("tokens revoke {}", me["token"]["id"].as_str().unwrap());
+    assert!(people.does(&revoke).contains("the token backup ("));
+    let (exit, _, err) = made.says("whoami");
+    assert!(exit == 1 && err.contains("not-signed-in"), "{err}");
+    host.stop();
 }

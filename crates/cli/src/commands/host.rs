@@ -1,13 +1,22 @@
 //! `keymuster host`: administers a host with a token, as the console does.
 
+mod audit;
+mod exchange;
+mod files;
+mod keys;
 mod nouns;
+mod packs;
+mod people;
+mod status;
+mod words;
 
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, note};
+use crate::exit;
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::remote::shown::{Column, facts, table};
@@ -27,6 +36,13 @@ pub struct Options {
     command: Command,
 }
 
+/// The host that is asked, and what the command line says beside the command.
+struct Around<'a> {
+    remote: &'a Remote,
+    publisher: Option<&'a str>,
+    edition: Option<&'a str>,
+}
+
 /// A request, how its answer is shown, and how many rows are asked for.
 struct Asked {
     ask: Ask,
@@ -40,39 +56,57 @@ enum Show {
     Rows(&'static str, &'static [Column], &'static str),
     /// All that it says, one below the other.
     Facts,
-    /// What a setting was and is.
-    Change,
+    /// In sentences.
+    Words(fn(&Value) -> String),
+    /// A member that is a secret and shown this once, and beside it what it is for.
+    Secret(&'static str, fn(&Value) -> String),
+    /// What became of each machine of an exchange; not everything in order is the exit code of a refusal.
+    Results,
 }
+
+/// Rows that are asked for where nothing else is said.
+const ROWS_MAX: usize = 1000;
 
 /// Runs the command.
 pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
     let remote = Remote::new(&options.url, &options.token_file)?;
-    let Asked { ask, show, most } = options.command.asked(machine.named_publisher())?;
-    let value = match show {
-        Show::Rows(member, ..) if !member.is_empty() => remote.list(&ask, member, most)?,
-        _ => remote.ask(&ask)?,
-    };
-    let text = match show {
-        Show::Rows(member, columns, if_empty) => {
-            let rows = if member.is_empty() { &value } else { &value[member] };
-            table(rows.as_array().map_or(&[][..], Vec::as_slice), columns, if_empty)
-        }
-        Show::Facts => facts(&value),
-        Show::Change => change(&value),
-    };
-    Ok(Answer::new(text, value))
+    let (publisher, edition) = (machine.named_publisher(), machine.named_edition());
+    options.command.run(&Around { remote: &remote, publisher, edition })
 }
 
-fn change(value: &Value) -> String {
-    let words = |member: &str| value[member].as_str().unwrap_or("not set").to_owned();
-    let (name, before, after) = (words("name"), words("before_text"), words("text"));
-    let verb = if value["changed"] == json!(true) { "is" } else { "would be" };
-    let mut text = match before == after {
-        true => format!("{name} {verb} {after}, as before\n"),
-        false => format!("{name} {verb} {after}; it was {before}\n"),
-    };
-    for effect in value["effects"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        text += &format!("  - {effect}\n");
+fn rows(ask: Ask, member: &'static str, columns: &'static [Column], if_empty: &'static str) -> Asked {
+    Asked { ask, show: Show::Rows(member, columns, if_empty), most: ROWS_MAX }
+}
+
+fn one(ask: Ask, show: Show) -> Asked {
+    Asked { ask, show, most: 1 }
+}
+
+impl Asked {
+    /// Asks, and shows the answer.
+    fn answer(self, remote: &Remote) -> Result<Answer, Failure> {
+        let Asked { ask, show, most } = self;
+        let value = match show {
+            Show::Rows(member, ..) if !member.is_empty() => remote.list(&ask, member, most)?,
+            _ => remote.ask(&ask)?,
+        };
+        let text = match show {
+            Show::Rows(member, columns, if_empty) => {
+                let rows = if member.is_empty() { &value } else { &value[member] };
+                table(rows.as_array().map_or(&[][..], Vec::as_slice), columns, if_empty)
+            }
+            Show::Facts => facts(&value),
+            Show::Words(words) => words(&value),
+            Show::Secret(member, words) => {
+                note(words(&value).trim_end());
+                words::text(&value, member)
+            }
+            Show::Results => {
+                let is_done = words::all_activated(&value);
+                let exit = if is_done { exit::OK } else { exit::REFUSED };
+                return Ok(Answer { exit, ..Answer::new(words::results(&value), value) });
+            }
+        };
+        Ok(Answer::new(text, value))
     }
-    text
 }

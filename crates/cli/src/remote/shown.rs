@@ -6,7 +6,7 @@ use keymuster_core::time::Timestamp;
 use serde_json::Value;
 
 /// How the names of members end that are times.
-const TIMES: [&str; 5] = ["at", "since", "until", "expires", "asked"];
+const TIMES: [&str; 9] = ["at", "since", "until", "expires", "asked", "after", "issued", "exported", "answered"];
 
 /// A column: its head, and where its cells are in a row, as a JSON pointer without the first slash.
 pub type Column = (&'static str, &'static str);
@@ -64,6 +64,7 @@ fn below(text: &mut String, value: &Value, depth: usize) {
         let label = name.replace('_', " ");
         match value {
             Value::Null => {}
+            Value::Array(items) if items.is_empty() => {}
             Value::Object(_) => {
                 let _ = writeln!(text, "{indent}{label}:");
                 below(text, value, depth + 1);
@@ -131,8 +132,7 @@ mod tests {
 
     #[test]
     fn facts_stand_below_what_they_belong_to() {
-        let value =
-            json!({ "host": "h", "left": null, "zones": [{ "name": "z", "own": true }], "ledger": { "at": 1 } });
+        let value = json!({ "host": "h", "left": null, "none": [], "zones": [{ "name": "z", "own": true }], "ledger": { "at": 1 } });
         assert_eq!(facts(&value), "host: h\nledger:\n  at: 1970-01-01T00:00:01Z\nzones:\n  - name: z\n    own: yes\n");
     }
 }

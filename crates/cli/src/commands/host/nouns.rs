@@ -3,13 +3,16 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Asked, Show};
+use super::audit::Audit;
+use super::exchange::Exchange;
+use super::keys::{Activate, Keys};
+use super::packs::{Packs, Publishers};
+use super::people::{Accounts, Tokens};
+use super::{Around, Asked, ROWS_MAX, Show, one, rows, status, words};
+use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::remote::shown::Column;
 use crate::remote::{Ask, encoded};
-
-/// Rows that are asked for where nothing else is said.
-const ROWS_MAX: usize = 1000;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -20,9 +23,26 @@ pub enum Command {
     Clients(Clients),
     /// Show client ids by which more than one machine has asked.
     Clones,
+    /// Show whom the host refused last, and why.
+    #[command(subcommand)]
+    Refusals(Refusals),
     /// Show seat pools, and take a seat back.
     #[command(subcommand)]
     Pools(Pools),
+    /// Show the host keys, install one, and remove one.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Activate an installed host key over the network, by file or by QR codes.
+    Activate(Activate),
+    /// Show the licence packs, and take over newer ones.
+    #[command(subcommand)]
+    Packs(Packs),
+    /// Show publishers and what they sell, and add one.
+    #[command(subcommand)]
+    Publishers(Publishers),
+    /// Have machines activated by a MAK that cannot reach the publisher.
+    #[command(subcommand)]
+    Exchange(Exchange),
     /// Show every setting, and change one.
     #[command(subcommand)]
     Settings(Settings),
@@ -31,12 +51,14 @@ pub enum Command {
     Dns(Dns),
     /// Show what administrators did, the newest first.
     Audit(Audit),
-    /// Show who may sign in.
+    /// Show who may sign in, and change that.
     #[command(subcommand)]
     Accounts(Accounts),
-    /// Show the tokens of programs.
+    /// Show the tokens of programs, make one, and revoke one.
     #[command(subcommand)]
     Tokens(Tokens),
+    /// Show whose token this is, and what it may do.
+    Whoami,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +96,22 @@ pub struct OneClient {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum Refusals {
+    /// Show the last refusal of each client and edition, the newest first.
+    List {
+        /// Words in it: of a machine's name, a client id, an address or the detail.
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// Only refusals with this code, such as threshold-not-met.
+        #[arg(long, value_name = "CODE")]
+        code: Option<String>,
+        /// How many at most.
+        #[arg(long, value_name = "N", default_value_t = ROWS_MAX)]
+        most: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum Pools {
     /// Show all pools.
     List,
@@ -98,6 +136,11 @@ pub enum Pools {
 pub enum Settings {
     /// Show every setting with its value, where that comes from, and what it may be.
     List,
+    /// Show one setting.
+    Show {
+        /// The name of the setting.
+        name: String,
+    },
     /// Choose a value; a running host follows within a second.
     Set(Setting),
     /// Tell what a value would change for whom, and change nothing.
@@ -128,28 +171,6 @@ pub enum Dns {
     Withdraw,
 }
 
-#[derive(Debug, Args)]
-pub struct Audit {
-    /// Words that an entry contains.
-    #[arg(long, value_name = "WORDS")]
-    search: Option<String>,
-    /// How many entries at most.
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    last: usize,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Accounts {
-    /// Show all accounts.
-    List,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Tokens {
-    /// Show all tokens, without their secrets.
-    List,
-}
-
 const CLIENTS: &[Column] = &[
     ("NAME", "name"),
     ("CLIENT", "client"),
@@ -163,7 +184,7 @@ const CLIENTS: &[Column] = &[
 const CLONES: &[Column] =
     &[("CLIENT", "client"), ("PUBLISHER", "publisher"), ("TIMES", "times"), ("LAST", "newest_at")];
 const POOLS: &[Column] =
-    &[("POOL", "pool"), ("PUBLISHER", "publisher"), ("SEATS", "seats"), ("TAKEN", "taken"), ("FREE", "free")];
+    &[("POOL", "pool"), ("PUBLISHER", "publisher"), ("SEATS", "seats"), ("HELD", "held"), ("FREE", "free")];
 const SETTINGS: &[Column] = &[
     ("PUBLISHER", "publisher"),
     ("SETTING", "name"),
@@ -173,58 +194,49 @@ const SETTINGS: &[Column] = &[
     ("FROM", "source"),
     ("BY", "chosen/by"),
 ];
-const AUDIT: &[Column] = &[
-    ("NUMBER", "sequence"),
-    ("WHEN", "at"),
-    ("WHO", "actor"),
-    ("ACT", "act"),
-    ("WHAT", "subject"),
+const REFUSALS: &[Column] = &[
+    ("AT", "at"),
+    ("NAME", "name"),
+    ("CLIENT", "client"),
+    ("ADDRESS", "address"),
+    ("PUBLISHER", "publisher"),
+    ("EDITION", "edition"),
+    ("CODE", "code"),
+    ("TIMES", "times"),
     ("DETAIL", "detail"),
 ];
-const ACCOUNTS: &[Column] = &[
-    ("NAME", "name"),
-    ("ROLE", "role"),
-    ("ONE-TIME CODES", "has_one_time_codes"),
-    ("SIGNED IN", "signed_in_at"),
-    ("DISABLED", "disabled_at"),
-];
-const TOKENS: &[Column] = &[
-    ("ID", "id"),
-    ("NAME", "name"),
-    ("ACCOUNT", "account"),
-    ("SCOPES", "scopes"),
-    ("EXPIRES", "expires_at"),
-    ("LAST USED", "used_at"),
-    ("REVOKED", "revoked_at"),
-];
-
-fn rows(ask: Ask, member: &'static str, columns: &'static [Column], if_empty: &'static str) -> Asked {
-    Asked { ask, show: Show::Rows(member, columns, if_empty), most: ROWS_MAX }
-}
 
 fn facts(ask: Ask) -> Asked {
-    Asked { ask, show: Show::Facts, most: 1 }
+    one(ask, Show::Facts)
 }
 
 impl Command {
-    /// What is asked for; `publisher` is the one that `--publisher` names.
-    pub(super) fn asked(&self, publisher: Option<&str>) -> Result<Asked, Failure> {
-        Ok(match self {
-            Command::Status => facts(Ask::get("/overview")),
-            Command::Clients(clients) => return clients.asked(publisher),
+    /// Does what is asked for.
+    pub(super) fn run(&self, at: &Around<'_>) -> Result<Answer, Failure> {
+        let asked = match self {
+            Command::Status => one(Ask::get("/overview"), Show::Words(status::words)),
+            Command::Clients(clients) => clients.asked(at)?,
             Command::Clones => rows(Ask::get("/clones"), "", CLONES, "no client id was used by more than one machine"),
-            Command::Pools(pools) => return pools.asked(publisher),
-            Command::Settings(settings) => settings.asked(publisher),
+            Command::Refusals(Refusals::List { search, code, most }) => {
+                let ask = Ask::get("/refusals").with("search", search.as_ref()).with("code", code.as_ref());
+                Asked { most: *most, ..rows(ask, "refusals", REFUSALS, "nobody was refused") }
+            }
+            Command::Pools(pools) => pools.asked(at)?,
+            Command::Keys(keys) => keys.asked(at)?,
+            Command::Activate(activate) => return activate.run(at),
+            Command::Packs(packs) => packs.asked(at)?,
+            Command::Publishers(publishers) => publishers.asked()?,
+            Command::Exchange(exchange) => return exchange.run(at),
+            Command::Settings(settings) => settings.asked(at),
             Command::Dns(Dns::Show) => facts(Ask::get("/dns")),
             Command::Dns(Dns::Publish) => facts(Ask::act("POST", "/dns/publish", None)),
             Command::Dns(Dns::Withdraw) => facts(Ask::act("POST", "/dns/withdraw", None)),
-            Command::Audit(Audit { search, last }) => {
-                let ask = Ask::get("/audit").with("search", search.as_ref());
-                Asked { most: *last, ..rows(ask, "entries", AUDIT, "no entries") }
-            }
-            Command::Accounts(Accounts::List) => rows(Ask::get("/accounts"), "accounts", ACCOUNTS, "no accounts"),
-            Command::Tokens(Tokens::List) => rows(Ask::get("/tokens"), "tokens", TOKENS, "no tokens"),
-        })
+            Command::Audit(audit) => return audit.run(at),
+            Command::Accounts(accounts) => accounts.asked(at)?,
+            Command::Tokens(tokens) => tokens.asked(),
+            Command::Whoami => facts(Ask::get("/session/me")),
+        };
+        asked.answer(at.remote)
     }
 }
 
@@ -241,18 +253,19 @@ fn because(reason: &str) -> Option<Value> {
 }
 
 impl Clients {
-    fn asked(&self, publisher: Option<&str>) -> Result<Asked, Failure> {
+    fn asked(&self, at: &Around<'_>) -> Result<Asked, Failure> {
         let act = |one: &OneClient, verb| {
-            let path = below("clients", publisher, &[&one.client, verb])?;
+            let path = below("clients", at.publisher, &[&one.client, verb])?;
             Ok(facts(Ask::act("POST", &path, because(&one.reason))))
         };
         match self {
             Clients::List { search, state, most } => {
                 let ask = Ask::get("/clients").with("search", search.as_ref()).with("state", state.as_ref());
-                let list = rows(ask.with("publisher", publisher), "rows", CLIENTS, "no clients");
+                let ask = ask.with("publisher", at.publisher).with("edition", at.edition);
+                let list = rows(ask, "rows", CLIENTS, "no clients");
                 Ok(Asked { most: *most, ..list })
             }
-            Clients::Show { client } => Ok(facts(Ask::get(&below("clients", publisher, &[client])?))),
+            Clients::Show { client } => Ok(facts(Ask::get(&below("clients", at.publisher, &[client])?))),
             Clients::Release(one) => act(one, "release"),
             Clients::Keep(one) => act(one, "keep"),
         }
@@ -260,12 +273,12 @@ impl Clients {
 }
 
 impl Pools {
-    fn asked(&self, publisher: Option<&str>) -> Result<Asked, Failure> {
+    fn asked(&self, at: &Around<'_>) -> Result<Asked, Failure> {
         Ok(match self {
             Pools::List => rows(Ask::get("/pools"), "", POOLS, "no pools"),
-            Pools::Show { pool } => facts(Ask::get(&below("pools", publisher, &[pool])?)),
+            Pools::Show { pool } => facts(Ask::get(&below("pools", at.publisher, &[pool])?)),
             Pools::Reclaim { pool, client, reason } => {
-                let path = below("pools", publisher, &[pool, client, "reclaim"])?;
+                let path = below("pools", at.publisher, &[pool, client, "reclaim"])?;
                 facts(Ask::act("POST", &path, because(reason)))
             }
         })
@@ -273,15 +286,16 @@ impl Pools {
 }
 
 impl Settings {
-    fn asked(&self, publisher: Option<&str>) -> Asked {
+    fn asked(&self, at: &Around<'_>) -> Asked {
         let path = |name: &str, more: &str| format!("/settings/{}{more}", encoded(name));
         let value = |setting: &Setting| Some(json!({ "value": setting.value.join(" ") }));
         let ask = match self {
             Settings::List => return rows(Ask::get("/settings"), "settings", SETTINGS, "no settings"),
+            Settings::Show { name } => return facts(Ask::get(&path(name, "")).with("publisher", at.publisher)),
             Settings::Set(setting) => Ask::act("PUT", &path(&setting.name, ""), value(setting)),
             Settings::Preview(setting) => Ask::act("POST", &path(&setting.name, "/preview"), value(setting)),
             Settings::Unset { name } => Ask::act("DELETE", &path(name, ""), None),
         };
-        Asked { ask: ask.with("publisher", publisher), show: Show::Change, most: 1 }
+        one(ask.with("publisher", at.publisher), Show::Words(words::change))
     }
 }
