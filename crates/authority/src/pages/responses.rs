@@ -5,8 +5,10 @@ use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::{Multipart, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use keymuster_core::codes;
-use keymuster_qr::{Sent, file_in};
+use keymuster_qr::{Code, Sent, file_in};
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::api::Path;
@@ -41,8 +43,8 @@ struct ResponsesPage {
 struct ResponsePage {
     frame: Frame,
     response: ResponseRow,
-    /// How many QR codes carry it; 0 where it is too large for them.
-    codes: usize,
+    /// Where the pictures of its QR codes are; none where it is too large for them.
+    codes: Vec<String>,
 }
 
 /// `GET /responses`.
@@ -102,6 +104,7 @@ pub async fn show_one(
     Path(id): Path<String>,
 ) -> page::Result<Response> {
     let (response, codes) = app.look(move |_, tx| responses::load(tx, &id)).await?;
+    let codes = (1..=codes).map(|number| format!("{PATH}/{}/codes/{number}", response.response)).collect();
     html(&ResponsePage { frame: page.frame(), response, codes })
 }
 
@@ -138,7 +141,10 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         let responses = (0..rows).map(sample::response).collect();
         ResponsesPage { frame: Frame::sample(&PRODUCT, PATH), responses, failed, may: May::ALL }.render()
     };
-    let one = |n: u64, codes: usize| {
+    // A sample has no server that would hand out the pictures.
+    let pictures = Code::of(&[7; 300], keymuster_core::frames::DATA_MAX).unwrap_or_default();
+    let picture = |code: &Code| format!("data:image/png;base64,{}", STANDARD.encode(code.png()));
+    let one = |n: u64, codes: Vec<String>| {
         ResponsePage { frame: Frame::sample(&PRODUCT, PATH), response: sample::response(n), codes }.render()
     };
     let refused = Failed::of(Problem::new(&codes::HOSTS_EXHAUSTED, "6 of 6 hosts are used")).ok();
@@ -147,7 +153,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         ("responses-typical", list(4, None)?),
         ("responses-full", list(50, None)?),
         ("responses-error", list(2, refused)?),
-        ("response-host", one(0, 1)?),
-        ("response-exchange", one(2, 0)?),
+        ("response-host", one(0, pictures.iter().map(picture).collect())?),
+        ("response-exchange", one(2, Vec::new())?),
     ])
 }

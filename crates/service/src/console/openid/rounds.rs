@@ -66,8 +66,8 @@ mod tests {
     #[test]
     fn a_round_ends_once_and_in_time_and_there_are_few() {
         let rounds = Rounds::default();
-        let at = |secs| Timestamp::from_secs(1_000_000 + secs);
-        let round = |secs| Round {
+        let at = |secs: u64| Timestamp::from_secs(1_000_000 + secs);
+        let round = |secs: u64| Round {
             purpose: Purpose::SignIn("/".to_owned()),
             nonce: secs.to_string(),
             verifier: String::new(),
