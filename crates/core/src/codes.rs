@@ -262,7 +262,7 @@ mod tests {
         for code in all() {
             let fits = match code.kind {
                 CodeKind::Refusal => matches!(code.status, 400..=499 | 503),
-                CodeKind::Failure => matches!(code.status, 0 | 408 | 422 | 500 | 503),
+                CodeKind::Failure => matches!(code.status, 0 | 408 | 422 | 500 | 502 | 503),
             };
             assert!(fits, "{code} with status {}", code.status);
         }

@@ -1,6 +1,5 @@
 //! The project's programs: built once, started as children, stopped when the value is dropped.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -8,15 +7,15 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
 
-/// A program of the project, by the name of its package. It is built first, which is quick where nothing has changed.
+/// A program of the project, by the name of its package. All are built first, which is quick where nothing has changed.
 pub fn command(name: &str) -> anyhow::Result<Command> {
-    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    static IS_BUILT: Mutex<bool> = Mutex::new(false);
     let directory = directory()?;
-    // A build that failed leaves the set as it was.
-    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    if !built.contains(name) {
-        build(name, directory.ends_with("release"))?;
-        built.insert(name.to_owned());
+    // A build that failed leaves the value as it was.
+    let mut is_built = IS_BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_built {
+        build(directory.ends_with("release"))?;
+        *is_built = true;
     }
     Ok(Command::new(directory.join(name)))
 }
@@ -29,9 +28,10 @@ fn directory() -> anyhow::Result<PathBuf> {
     Ok(directory.context("this program lies nowhere")?.to_owned())
 }
 
-fn build(package: &str, is_release: bool) -> anyhow::Result<()> {
+/// Builds the whole workspace, as a package alone would get other features and with them another build of all it uses.
+fn build(is_release: bool) -> anyhow::Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--locked", "--bins", "--package", package, "--manifest-path"]);
+    cargo.args(["build", "--locked", "--bins", "--workspace", "--manifest-path"]);
     cargo.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"));
     if is_release {
         cargo.arg("--release");
@@ -43,7 +43,7 @@ fn build(package: &str, is_release: bool) -> anyhow::Result<()> {
         }
     }
     let status = cargo.status().context("cannot start cargo")?;
-    anyhow::ensure!(status.success(), "cargo could not build {package}");
+    anyhow::ensure!(status.success(), "cargo could not build the programs");
     Ok(())
 }
 

@@ -75,7 +75,7 @@ fn what_is_wrong_with_a_page_is_noticed() {
     assert_eq!(browser.obstacles().unwrap(), [""; 0]);
     let complaints = browser.complaints().unwrap();
     assert!(complaints.iter().all(|complaint| complaint.contains("favicon")), "{complaints:?}");
-    assert_eq!(browser.long_tasks(200).unwrap(), [""; 0]);
+    assert!(browser.longest_task().unwrap() <= 200);
 
     browser.open(&format!("http://{base}/bad")).unwrap();
     let obstacles = browser.obstacles().unwrap();
@@ -95,7 +95,7 @@ fn what_is_wrong_with_a_page_is_noticed() {
     assert!(!browser.obstacles().unwrap().is_empty());
 
     browser.open(&format!("http://{base}/busy")).unwrap();
-    assert_eq!(browser.long_tasks(200).unwrap().len(), 1);
+    assert!(browser.longest_task().unwrap() > 200);
 }
 
 #[test]

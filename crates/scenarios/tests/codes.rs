@@ -18,8 +18,15 @@ use keymuster_scenarios::programs::{self, Running};
 const PROGRAMS: [&str; 3] = ["keymuster", "keymuster-host", "keymuster-authority"];
 /// What is in backquotes and neither runs nor stands in the sources: HTTP's own headers, and names and addresses with
 /// parts that somebody fills in.
-const ELSEWHERE: [&str; 5] =
-    ["Allow", "Content-Type", "Retry-After", "_keymuster._tcp.<domain>", "http://127.0.0.1:1689/livez"];
+const ELSEWHERE: [&str; 7] = [
+    "Allow",
+    "Content-Type",
+    "Origin",
+    "Retry-After",
+    "_keymuster._tcp.<domain>",
+    "http://127.0.0.1:1689/livez",
+    "/.well-known/openid-configuration",
+];
 
 /// All that stands in backquotes in the texts of a code.
 fn quoted(code: &'static Code) -> impl Iterator<Item = &'static str> {

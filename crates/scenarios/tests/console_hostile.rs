@@ -13,12 +13,19 @@ use keymuster_core::document::payload;
 use keymuster_core::id::Label;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_scenarios::browser::{Browser, Shape};
+use keymuster_scenarios::console::Console;
+use keymuster_scenarios::demo::AURORA;
+use keymuster_scenarios::estate::Authority;
 use keymuster_scenarios::fixture::{Publisher, SEAT_EDITION, VOLUME_EDITION};
-use keymuster_scenarios::load::Machine;
-use serde_json::Value;
+use keymuster_scenarios::load::{Connection, Machine};
+use keymuster_service::Env;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// Every kind of quote and bracket at once, for the few names of which a host has one.
 const WORST: &str = "'\"`><script>hit()</script><img src=x onerror=hit()></title>{{7*7}}${7*7}&lt;b&gt;";
+/// An edition of the sample catalogue that a MAK activates.
+const MAK_EDITION: &str = "desk-enterprise-2026";
 /// Pages that are visited of each kind, such as those of single clients.
 const VISITS: usize = 3;
 /// Visits of pages with a name of their own, such as the list of clients, which has many pages.
@@ -43,10 +50,10 @@ fn strings() -> Vec<String> {
 
 /// A host on which everything has the names of a list, and a browser that has signed in to its console.
 struct Estate {
-    place: Place,
     host: Host,
-    browser: Browser,
-    base: String,
+    visitor: Visitor,
+    /// Kept for as long as the host runs.
+    _place: Place,
 }
 
 impl Estate {
@@ -64,19 +71,56 @@ impl Estate {
             let asked = ClientRequest { name: named(name), system: named(name), product_version: named(name), ..asked };
             connection.post("/v1/activate", &machine.sign(asked)).unwrap();
         }
-        let base = format!("http://{}", host.administration);
-        let browser = Browser::start().unwrap();
-        let estate = Estate { place, host, browser, base };
-        estate.sign_in();
-        estate
+        let visitor = Visitor::new(&host.console(&place.data_dir));
+        Estate { host, visitor, _place: place }
     }
+}
 
-    fn sign_in(&self) {
-        let console = self.host.console(&self.place.data_dir);
+/// An authority whose customers and whose machines, activated and refused, have the names of a list.
+struct Publishing {
+    visitor: Visitor,
+    _authority: Authority,
+    _directory: TempDir,
+}
+
+impl Publishing {
+    fn new(called: &str, names: &[Label]) -> Publishing {
+        let directory = tempfile::tempdir().unwrap();
+        let (authority, _) = Authority::start(directory.path(), "aurora", called, AURORA, 0).unwrap();
+        let console = authority.console().unwrap();
+        let visitor = Visitor::new(&console);
+        let bearer = format!("Bearer {}", console.token("olga", &["look", "handle", "keys"]).unwrap());
+        let mak = authority.mint_mak(MAK_EDITION, u32::try_from(names.len() / 2).unwrap()).unwrap();
+        let edition = authority.product(MAK_EDITION).unwrap().edition().number;
+        let mut connection = Connection::open(authority.url.strip_prefix("http://").unwrap().parse().unwrap()).unwrap();
+        for (number, name) in (0..).zip(names) {
+            let customer = json!({ "customer": format!("c{number}"), "name": name.as_str() }).to_string();
+            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            let added = console.send("POST", "/api/v1/customers", &headers, &customer).unwrap();
+            assert_eq!(added.status, 201, "{added:?}");
+            let machine = &mut Machine::numbered(number);
+            let asked = machine.ask(Act::Mak, &"aurora".parse().unwrap(), edition, &Env::system());
+            let asked = ClientRequest { name: Some(name.clone()), key: Some(mak.parse().unwrap()), ..asked };
+            connection.post("/v1/activate", &machine.sign(asked)).unwrap();
+        }
+        Publishing { visitor, _authority: authority, _directory: directory }
+    }
+}
+
+/// A browser that has signed in to a console.
+struct Visitor {
+    browser: Browser,
+    base: String,
+}
+
+impl Visitor {
+    fn new(console: &Console) -> Visitor {
+        let visitor = Visitor { browser: Browser::start().unwrap(), base: format!("http://{}", console.address) };
         let signed_in = console.with_account("olga", "administrator").unwrap();
         let (name, secret) = signed_in.cookie.split_once('=').unwrap();
-        self.browser.open(&format!("{}/sign-in", self.base)).unwrap();
-        self.browser.set_cookie(name, secret).unwrap();
+        visitor.browser.open(&format!("{}/sign-in", visitor.base)).unwrap();
+        visitor.browser.set_cookie(name, secret).unwrap();
+        visitor
     }
 
     /// Goes wherever a link leads.
@@ -247,12 +291,22 @@ fn names_stay_names_on_every_page() {
     let labels: Vec<Label> = strings().iter().filter_map(|text| text.parse().ok()).collect();
     assert!(labels.len() > 700, "{}", labels.len());
     let harmless: Vec<Label> = (0..labels.len()).map(|number| format!("plain-{number}").parse().unwrap()).collect();
-    let plain = Estate::new("Plain", &harmless).walk();
+    let plain = Estate::new("Plain", &harmless).visitor.walk();
     let estate = Estate::new(WORST, &labels);
-    let walk = estate.walk();
+    let walk = estate.visitor.walk();
     assert_eq!(walk.visits.keys().collect::<Vec<_>>(), plain.visits.keys().collect::<Vec<_>>());
     walk.check_against(&plain);
     estate.host.stop();
+}
+
+#[test]
+fn names_stay_names_on_every_page_of_an_authority() {
+    let labels: Vec<Label> = strings().iter().filter_map(|text| text.parse().ok()).step_by(4).collect();
+    let harmless: Vec<Label> = (0..labels.len()).map(|number| format!("plain-{number}").parse().unwrap()).collect();
+    let plain = Publishing::new("Plain", &harmless).visitor.walk();
+    let walk = Publishing::new(WORST, &labels).visitor.walk();
+    assert_eq!(walk.visits.keys().collect::<Vec<_>>(), plain.visits.keys().collect::<Vec<_>>());
+    walk.check_against(&plain);
 }
 
 #[test]
@@ -260,22 +314,23 @@ fn what_is_entered_in_forms_stays_text() {
     let strings = strings();
     assert!(strings.len() > 1000);
     let estate = Estate::new("Plain", &["plain".parse().unwrap()]);
-    let mut plain = estate.walk();
+    let mut plain = estate.visitor.walk();
     let mut hostile = Walk::default();
+    let too_long = "plain ".repeat(200);
     let forms: Vec<Form> = plain.forms.values().filter(|form| !form.goes_outward()).cloned().collect();
     let fields = forms.iter().flat_map(|form| form.texts.iter().map(move |field| (form, field)));
     for (number, (form, field)) in fields.enumerate() {
-        let harmless = ["", "plain", "nothing has this", "1"].map(|text| form.filled(field, text));
-        estate.ask(&mut plain, &harmless);
+        let harmless = ["", "plain", "nothing has this", "1", &too_long].map(|text| form.filled(field, text));
+        estate.visitor.ask(&mut plain, &harmless);
         // Each field gets a share, another one than the field before; those that act get a smaller one, as they write.
         let step = if form.is_post { 40 } else { 5 };
         let texts = strings.iter().filter(|text| form.is_post || text.len() <= ADDRESS_BYTES);
         let some: Vec<_> = texts.skip(number % step).step_by(step).map(|text| form.filled(field, text)).collect();
-        estate.ask(&mut hostile, &some);
+        estate.visitor.ask(&mut hostile, &some);
     }
     hostile.check_against(&plain);
     // What was stored on the way is shown somewhere.
-    let after = estate.walk();
+    let after = estate.visitor.walk();
     assert_eq!(after.code, [""; 0]);
     estate.host.stop();
 }
@@ -288,12 +343,13 @@ fn texts_that_the_protocol_forbids_do_not_reach_the_host() {
     assert!(forbidden.len() > 150, "{}", forbidden.len());
     let mut machine = Machine::numbered(1);
     for text in forbidden.iter().filter(|text| (1..=128).contains(&text.len())) {
-        // A label of the same length makes room for it, and the machine signs what it became.
-        let room = "~".repeat(text.len());
+        // A label of the same length makes room for it, where another one makes a difference; the machine signs what it
+        // became.
         let asked = place.ask(&mut machine, Act::Activate, VOLUME_EDITION);
-        let bytes = payload(&ClientRequest { name: Some(room.parse().unwrap()), ..asked }).unwrap();
-        let at = bytes.windows(room.len()).position(|window| window == room.as_bytes()).unwrap();
-        let bytes = [&bytes[..at], text.as_bytes(), &bytes[at + room.len()..]].concat();
+        let named = |name: String| ClientRequest { name: Some(name.parse().unwrap()), ..asked.clone() };
+        let [bytes, other] = ["a", "b"].map(|filling| payload(&named(filling.repeat(text.len()))).unwrap());
+        let at = bytes.iter().zip(&other).position(|(one, other)| one != other).unwrap();
+        let bytes = [&bytes[..at], text.as_bytes(), &bytes[at + text.len()..]].concat();
         let answer = host.activate(&machine.sign_payload(&bytes));
         assert_eq!(answer.status, 400, "{text:?}: {answer:?}");
         assert!(

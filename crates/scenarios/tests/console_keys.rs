@@ -305,7 +305,7 @@ fn packs_and_keys_are_the_same_for_programs() {
         assert!(!answer.body.contains(&typed), "{}", answer.body);
     }
     let id = site.install(&key);
-    refused(&site.post("/keys", &json!({ "key": key })), 422, "key-already-installed");
+    refused(&site.post("/keys", &json!({ "key": key })), 409, "key-already-installed");
     let keys = site.get("/keys");
     assert_eq!((&keys["keys"][0]["state"], &keys["keys"][0]["id"]), (&json!("new"), &json!(id)));
     let path = format!("/keys/aurora/{id}");

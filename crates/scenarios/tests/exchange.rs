@@ -284,7 +284,9 @@ fn machines_without_a_way_to_the_authority_are_activated_through_their_host() {
     assert!(status.contains("3 activated"), "each fetched its own: {status}");
     let audit = site.host.run(&["audit", "--json"], "").unwrap().join("\n");
     let audit: Value = serde_json::from_str(&audit).unwrap();
-    let acts: Vec<&str> = audit.as_array().unwrap().iter().map(|entry| entry["act"].as_str().unwrap()).collect();
+    let acts = audit.as_array().unwrap().iter().map(|entry| entry["act"].as_str().unwrap());
+    // Each start offers the console to a first administrator, as nobody has taken it.
+    let acts: Vec<&str> = acts.filter(|act| *act != "claim offered").collect();
     let expected = [
         "publisher added",
         "requests exported",

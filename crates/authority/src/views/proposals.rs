@@ -48,8 +48,10 @@ pub struct ProposalRow {
 #[schema(as = Limits)]
 pub struct LimitsView {
     /// The most hosts that one person takes back alone in a day; 0 means that every act needs two.
+    #[schema(format = Int64, maximum = 4294967295u64)]
     pub hosts: u32,
     /// The most machines that one person takes the activation from alone in a day; 0 means that every act needs two.
+    #[schema(format = Int64, maximum = 4294967295u64)]
     pub machines: u32,
 }
 

@@ -35,13 +35,14 @@ fn every_act_has_an_entry_and_a_refusal_has_none() {
     let (host, client) = (one.host().to_string(), one.client().to_string());
     let shown: Vec<(&str, &str)> =
         entries.iter().map(|(_, _, act, subject)| (act.as_str(), subject.as_str())).collect();
-    let keys = [shown[3].1, shown[4].1];
+    let keys = [shown[4].1, shown[5].1];
     assert_eq!(
         shown,
         [
             ("make authority", "aurora"),
             ("sign catalogue", "version 1"),
             ("add customer", "contoso"),
+            ("claim offered", "first administrator"),
             ("mint key", keys[0]),
             ("mint key", keys[1]),
             ("certify host", &host),
@@ -52,14 +53,17 @@ fn every_act_has_an_entry_and_a_refusal_has_none() {
     );
     let told = site.json(&["audit", "--last", "2"]);
     let told: Vec<_> = told.as_array().unwrap().iter().map(|entry| (&entry["sequence"], &entry["act"])).collect();
-    assert_eq!(told, [(&8.into(), &"revoke host".into()), (&9.into(), &"stop customer".into())]);
+    assert_eq!(told, [(&9.into(), &"revoke host".into()), (&10.into(), &"stop customer".into())]);
     let text = site.done(&["audit"]);
-    assert_eq!(text.lines().count(), 10, "a head and all entries: {text}");
+    assert_eq!(text.lines().count(), 11, "a head and all entries: {text}");
     assert!(text.lines().next().unwrap().starts_with("NUMBER"), "{text}");
     assert!(entries.iter().zip(1..).all(|((sequence, ..), expected)| *sequence == expected), "{entries:?}");
     for (_, actor, act, _) in &entries {
-        let expected =
-            if ["certify host", "activate client"].contains(&act.as_str()) { "network 127.0.0.1" } else { "user " };
+        let expected = match act.as_str() {
+            "certify host" | "activate client" => "network 127.0.0.1",
+            "claim offered" => "server",
+            _ => "user ",
+        };
         assert!(actor.starts_with(expected), "{act}: {actor}");
     }
 }

@@ -4,7 +4,7 @@
 //! They are failures, not refusals: whoever holds the document says nothing about anybody's rights.
 
 codes! {
-    DOCUMENT_TOO_LARGE: 601 "document-too-large" Failure 0 {
+    DOCUMENT_TOO_LARGE: 601 "document-too-large" Failure 422 {
         sentence: "the document is larger than any valid one can be",
         cause: "another file was taken for the document",
         cause: "several documents were joined into one file",
@@ -14,7 +14,7 @@ codes! {
         remedy: "fetch the document again from where it was made; carry what is too large for QR codes as a file",
     }
 
-    DOCUMENT_MALFORMED: 602 "document-malformed" Failure 0 {
+    DOCUMENT_MALFORMED: 602 "document-malformed" Failure 422 {
         sentence: "the document or file is not built as its format demands, to the byte",
         cause: "the file was cut off or changed on its way, for example by a mail program that took it for text",
         cause: "the file is something else, for example a licence pack in the place of a trust file",
@@ -24,7 +24,7 @@ codes! {
         remedy: "carry the file again as a binary file",
     }
 
-    DOCUMENT_WRONG_TYPE: 603 "document-wrong-type" Failure 0 {
+    DOCUMENT_WRONG_TYPE: 603 "document-wrong-type" Failure 422 {
         sentence: "the document is of another type than the one needed here",
         cause: "request and answer, or licence pack and answer, were mixed up",
         cause: "the answer of a client's activation was brought to a host, or the reverse",
@@ -32,7 +32,7 @@ codes! {
         remedy: "choose the file of the type that the message names",
     }
 
-    SIGNATURE_INVALID: 604 "signature-invalid" Failure 0 {
+    SIGNATURE_INVALID: 604 "signature-invalid" Failure 422 {
         sentence: "the document's signature does not match its content",
         cause: "the document was changed after it was signed, by a fault on the way or on purpose",
         cause: "somebody without the signer's key tried to make a document",
@@ -41,7 +41,7 @@ codes! {
         remedy: "fetch the document again; if it fails again, tell the signer and do not trust the way it came",
     }
 
-    SIGNER_UNKNOWN: 605 "signer-unknown" Failure 0 {
+    SIGNER_UNKNOWN: 605 "signer-unknown" Failure 422 {
         sentence: "the document's chain of signers does not end at a root that is trusted here",
         cause: "the document comes from a test authority and the product trusts the released root, or the reverse",
         cause: "the trust file is that of another publisher, or an old one",
@@ -53,7 +53,7 @@ codes! {
         remedy: "use a document of the right authority, or a product that knows the publisher's current root",
     }
 
-    EXPIRED: 607 "expired" Failure 0 {
+    EXPIRED: 607 "expired" Failure 422 {
         sentence: "the document's time of validity is over",
         cause: "the document was used later than it was meant to be, for example an answer file that lay about",
         cause: "an activation by a MAK was for a limited time, and that has passed",
@@ -64,7 +64,7 @@ codes! {
                  a MAK run `keymuster install-key`, type the whole key again, and run `keymuster activate`",
     }
 
-    BEYOND_LIMITS: 608 "beyond-limits" Failure 0 {
+    BEYOND_LIMITS: 608 "beyond-limits" Failure 422 {
         sentence: "the document grants more than its signer may grant",
         cause: "host and product have different licence packs, in which an edition is licensed in different ways",
         cause: "a document was signed before its issuer's time began, or after it had ended, by a wrong clock",
@@ -77,7 +77,7 @@ codes! {
                  FILE`, and let the client ask again; if it recurs, tell the publisher, with the file",
     }
 
-    REVOKED: 609 "revoked" Failure 0 {
+    REVOKED: 609 "revoked" Failure 422 {
         sentence: "the publisher has revoked the host, issuer or customer that the document depends on",
         cause: "the host's key was lost or stolen, and the host was replaced",
         cause: "the contract was ended by the publisher",
@@ -87,7 +87,7 @@ codes! {
         remedy: "use another host of your company, or ask the publisher what was revoked and why",
     }
 
-    FOR_ANOTHER_CLIENT: 610 "for-another-client" Failure 0 {
+    FOR_ANOTHER_CLIENT: 610 "for-another-client" Failure 422 {
         sentence: "the lease or activation was made for the key of another client",
         cause: "the answer file of one machine was carried to another",
         cause: "the state of one machine was copied to another, or the machine has begun anew after it asked",
@@ -96,7 +96,7 @@ codes! {
         remedy: "carry each answer to the machine that asked, or make a new request on this one",
     }
 
-    ANSWER_TO_ANOTHER_REQUEST: 611 "answer-to-another-request" Failure 0 {
+    ANSWER_TO_ANOTHER_REQUEST: 611 "answer-to-another-request" Failure 422 {
         sentence: "the document does not answer a request that is waiting here",
         cause: "an older answer file was taken instead of the newest",
         cause: "a new request was made after the one that was carried away, or a key was installed since",
@@ -107,7 +107,7 @@ codes! {
         remedy: "bring the answer to the newest request, or make a new request and carry that away",
     }
 
-    OLDER_THAN_HELD: 612 "older-than-held" Failure 0 {
+    OLDER_THAN_HELD: 612 "older-than-held" Failure 422 {
         sentence: "a newer document of this kind is already held here",
         cause: "an older licence pack or answer file was taken by mistake",
         cause: "the host was restored from a backup, or runs twice, and has fallen behind what it granted before",
@@ -118,7 +118,7 @@ codes! {
                  it again when its ledger has passed the place that they know",
     }
 
-    WRONG_PUBLISHER: 613 "wrong-publisher" Failure 0 {
+    WRONG_PUBLISHER: 613 "wrong-publisher" Failure 422 {
         sentence: "the document belongs to another publisher",
         cause: "the files of two publishers were mixed up",
         cause: "the client reached a host that answered for another publisher's product",
@@ -127,7 +127,7 @@ codes! {
         remedy: "use the document of the product's own publisher",
     }
 
-    FOR_ANOTHER_EDITION: 614 "for-another-edition" Failure 0 {
+    FOR_ANOTHER_EDITION: 614 "for-another-edition" Failure 422 {
         sentence: "the lease or activation is for another edition than the one installed",
         cause: "the answer file of another product on the same machine was taken",
         cause: "the host's licence pack gives the edition another number than the product's",
@@ -137,7 +137,7 @@ codes! {
         remedy: "bring the answer that belongs to the edition, or let the client ask again",
     }
 
-    COUNT_BELOW_THRESHOLD: 615 "count-below-threshold" Failure 0 {
+    COUNT_BELOW_THRESHOLD: 615 "count-below-threshold" Failure 422 {
         sentence: "the lease states a smaller count of clients than the publisher's threshold",
         cause: "the host works with an older licence pack, in which the threshold is lower",
         cause: "somebody changed the program of a host to grant below the threshold",
@@ -147,7 +147,7 @@ codes! {
                  pack, on the host, and let the client ask again",
     }
 
-    FOR_ANOTHER_HOST: 616 "for-another-host" Failure 0 {
+    FOR_ANOTHER_HOST: 616 "for-another-host" Failure 422 {
         sentence: "the document was made for another host, or signed by another host than its entitlement names",
         cause: "the answer file of one host was carried to another",
         cause: "the host was set up anew after it asked, and has another key",
@@ -157,7 +157,7 @@ codes! {
         remedy: "carry each answer to the host that asked, or ask anew with `keymuster-host activate`",
     }
 
-    CUSTOMER_CHANGED: 617 "customer-changed" Failure 0 {
+    CUSTOMER_CHANGED: 617 "customer-changed" Failure 422 {
         sentence: "the entitlement belongs to another customer than the one that this machine has trusted so far",
         cause: "the machine was moved to another company, or is a guest in its network",
         cause: "the company received a new customer number, for example after a merger",
@@ -168,7 +168,7 @@ codes! {
                  of the former one up with `keymuster remove-key`, which needs no host, and activate again",
     }
 
-    FRAME_UNREADABLE: 618 "frame-unreadable" Failure 0 {
+    FRAME_UNREADABLE: 618 "frame-unreadable" Failure 422 {
         sentence: "what was read is not a QR code of Keymuster, or it was changed on its way",
         cause: "the picture is blurred, too small, too dark, reflects light, or does not show the whole code with its \
                 white edge",
@@ -181,7 +181,7 @@ codes! {
                  PNG; send text in a file and not in the body of a message",
     }
 
-    FRAMES_MIXED: 619 "frames-mixed" Failure 0 {
+    FRAMES_MIXED: 619 "frames-mixed" Failure 422 {
         sentence: "the QR codes belong to different files",
         cause: "pictures of an older request or response lie among the new ones",
         cause: "the codes of two machines were photographed together",
@@ -190,7 +190,7 @@ codes! {
         remedy: "give the pictures of one file alone",
     }
 
-    FRAMES_MISSING: 620 "frames-missing" Failure 0 {
+    FRAMES_MISSING: 620 "frames-missing" Failure 422 {
         sentence: "some of the QR codes that belong to the file have not been read",
         cause: "a picture was left out, or a code on one of them cannot be read",
         cause: "the window or the sheet did not show all codes",

@@ -287,7 +287,7 @@ codes! {
         cause: "a proxy or a DNS name leads to the administrators' port, and the server was not told that name",
         cause: "a page of another site tries to reach this machine through a name of its own",
         check: "read the address bar of the browser: the name in it is the one that was refused",
-        remedy: "use the address that the server printed at its start, or start it with `--admin-name` and the name",
+        remedy: "use the address that the server printed at its start, or start it with that name: `keymuster-host serve --admin-name NAME`, and so at an authority",
     }
 
     RECORD_UNKNOWN: 445 "record-unknown" Refusal 404 {

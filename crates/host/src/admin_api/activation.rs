@@ -78,7 +78,7 @@ pub async fn online(
     path = "/api/v1/activation/request",
     tag = "activation",
     request_body = Meant,
-    responses((status = 200, description = "The file.", body = Vec<u8>, content_type = "application/octet-stream")),
+    responses((status = 200, description = "The file.", body = Document, content_type = "application/octet-stream")),
     extensions(("x-codes" = json!(["record-unknown"]))),
 )]
 pub async fn request(
@@ -99,7 +99,7 @@ pub async fn request(
     post,
     path = "/api/v1/activation/response",
     tag = "activation",
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content = Document, content_type = "application/octet-stream"),
     responses((status = 200, body = Activated)),
     extensions(("x-codes" = json!([
         "document-malformed", "signature-invalid", "signer-unknown", "for-another-host", "answer-to-another-request",

@@ -87,7 +87,7 @@ pub async fn list(
     path = "/api/v1/exchange/export",
     tag = "exchange",
     request_body = Order,
-    responses((status = 200, description = "The file.", body = Vec<u8>, content_type = "application/octet-stream")),
+    responses((status = 200, description = "The file.", body = Document, content_type = "application/octet-stream")),
     extensions(("x-codes" = json!(["key-mistyped", "key-wrong-kind", "key-wrong-publisher", "key-number-unknown"]))),
 )]
 pub async fn export(
@@ -108,7 +108,7 @@ pub async fn export(
     post,
     path = "/api/v1/exchange/import",
     tag = "exchange",
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content = Document, content_type = "application/octet-stream"),
     responses((status = 200, body = Report)),
     extensions(("x-codes" = json!(["document-malformed", "document-wrong-type", "signer-unknown"]))),
 )]

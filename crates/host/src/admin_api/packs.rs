@@ -101,7 +101,7 @@ pub async fn list(_api: Api<Look>, State(app): State<Administration>) -> Result<
     post,
     path = "/api/v1/packs",
     tag = "packs",
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content = Document, content_type = "application/octet-stream"),
     responses((status = 200, body = Brought)),
     extensions(("x-codes" = json!(["document-malformed", "signature-invalid", "signer-unknown", "older-than-held", "host-too-old"]))),
 )]

@@ -5,11 +5,12 @@ pub mod export;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use keymuster_core::time::Timestamp;
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
-use keymuster_service::console::page::Query;
-use keymuster_service::console::page::{self, html, unprocessable};
+
+use keymuster_service::console::page::{self, Query, html, unprocessable};
 use keymuster_service::console::permission::Look;
 
 use super::{PRODUCT, Sample};
@@ -54,6 +55,12 @@ impl AuditPage {
     /// The link back to the newest entries; empty where they are shown.
     fn newest(&self) -> String {
         self.query.after.map_or_else(String::new, |_| self.link("/audit", None))
+    }
+
+    /// What stands in a field for a day, which can hold nothing else; the error names what was entered.
+    fn day<'a>(&self, entered: &'a str) -> &'a str {
+        let is_wrong = self.error.is_some() && Timestamp::of_day(entered.trim()).is_none();
+        if is_wrong { "" } else { entered }
     }
 
     fn shown(&self) -> String {

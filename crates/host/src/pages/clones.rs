@@ -73,6 +73,6 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     Ok(vec![
         ("clones-empty", page(Vec::new()).render()?),
         ("clones-typical", page(vec![sample(1), sample(3)]).render()?),
-        ("clones-full", page((1..31).map(|number| sample(number % 12 + 1)).collect()).render()?),
+        ("clones-full", page((1..21).map(|number| sample(number % 12 + 1)).collect()).render()?),
     ])
 }

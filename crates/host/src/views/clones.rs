@@ -14,8 +14,8 @@ use crate::site::Site;
 use crate::store;
 use crate::store::shared_identity::{self, Shared, Used};
 
-/// How many ids are shown, of each publisher.
-const SHOWN: u32 = 30;
+/// How many ids are shown, so that a page of them stays light.
+const SHOWN: u32 = 20;
 /// An id that was noticed last before so many seconds is shown no more.
 const SHOWN_SECS: u64 = 365 * DAY;
 
@@ -65,6 +65,7 @@ pub fn load(tx: &Transaction<'_>, site: &Site, now: Timestamp) -> Result<Vec<Lin
         }
     }
     clones.sort_by_key(|clone| std::cmp::Reverse(clone.newest_at));
+    clones.truncate(SHOWN as usize);
     Ok(clones)
 }
 

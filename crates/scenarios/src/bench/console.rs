@@ -1,11 +1,12 @@
-//! `bench console`: what the console's pages about clients cost a host with a million clients.
+//! `bench console`: what the console's pages cost a host with a million clients, and the browser that shows them.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use super::{Host, progress, say};
+use crate::browser::Browser;
 use crate::console::{Console, SignedIn};
 use crate::cpu::median;
 use crate::fixture::Publisher;
@@ -38,16 +39,25 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut host = Host::start(&data_dir)?;
     let console = Console::new("keymuster-host", host.administration, &data_dir);
     let ada = console.claim(&mut host.running)?;
-    say("milliseconds from request to whole answer; bytes of HTML\n")?;
-    say("page                                                       median  worst   bytes")?;
+    let browser = Browser::start()?;
+    browser.open(&format!("http://{}/sign-in", host.administration))?;
+    let (name, secret) = ada.cookie.split_once('=').context("no session")?;
+    browser.set_cookie(name, secret)?;
+    say(
+        "milliseconds from request to whole answer; bytes of HTML; longest task of the browser in milliseconds, where",
+    )?;
+    say("one took more than 50\n")?;
+    say("page                                                       median  worst   bytes   task")?;
     for path in paths() {
-        say(&measure(&ada, &path, options.repeats)?)?;
+        let row = measure(&ada, &path, options.repeats)?;
+        browser.open(&format!("http://{}{path}", host.administration))?;
+        say(&format!("{row} {:>6}", browser.longest_task()?))?;
     }
     host.stop(&data_dir)?;
     Ok(())
 }
 
-/// One row. The first answer, for which the disk may have to be read, is not counted.
+/// The server's part of a row. The first answer, for which the disk may have to be read, is not counted.
 fn measure(ada: &SignedIn, path: &str, repeats: u32) -> anyhow::Result<String> {
     let (mut millis, mut bytes) = (Vec::new(), 0);
     for _ in 0..=repeats {
@@ -63,8 +73,23 @@ fn measure(ada: &SignedIn, path: &str, repeats: u32) -> anyhow::Result<String> {
 }
 
 fn paths() -> Vec<String> {
-    let mut paths: Vec<String> =
-        ["/", "/refusals", "/seats", "/seats/fixture/pool", "/clones"].map(str::to_owned).to_vec();
+    let fixed = [
+        "/",
+        "/refusals",
+        "/seats",
+        "/seats/fixture/pool",
+        "/clones",
+        "/keys",
+        "/products",
+        "/products/packs",
+        "/exchange",
+        "/settings",
+        "/settings/renewal-interval",
+        "/audit",
+        "/accounts",
+        "/codes",
+    ];
+    let mut paths: Vec<String> = fixed.map(str::to_owned).to_vec();
     paths.push(format!("/clients/fixture/{}", Machine::numbered(77).id));
     for sort in ["asked", "name", "lease-end", "first-seen"] {
         for filter in [

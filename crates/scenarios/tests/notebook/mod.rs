@@ -279,7 +279,7 @@ fn steady_word(word: &str, after: &str) -> String {
         return "127.0.0.1:<port>".into();
     }
     let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-    let units = [" minute(s)", " day(s)", " days) left"];
+    let units = [" minute(s)", " day(s)", " days) left", " days more"];
     let is_minutes =
         after.strip_prefix(" minutes (").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     if is_number && (is_minutes || units.iter().any(|unit| after.starts_with(unit))) {

@@ -51,7 +51,9 @@ fn check(console: &Console, request: &Request) -> Result<(), Problem> {
         return Err(Problem::new(&codes::NAME_NOT_ALLOWED, detail));
     }
     // The interface for programs takes no cookie but tokens alone, which no foreign page can make a browser send.
-    if request.method().is_safe() || request.uri().path().starts_with("/api/") {
+    // Nor does that for clients, which has no route here; one that came to the wrong port is told so.
+    let takes_no_cookie = ["/api/", "/v1/"].iter().any(|start| request.uri().path().starts_with(start));
+    if request.method().is_safe() || takes_no_cookie {
         return Ok(());
     }
     let is_own = match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {

@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use keymuster_core::codes;
+use utoipa::ToSchema;
 
 use super::idempotency::not_kept;
 use crate::Problem;
@@ -70,7 +71,8 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
 }
 
 /// A document that is the whole body (`application/octet-stream`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, ToSchema)]
+#[schema(as = File, value_type = String, format = Binary)]
 pub struct Document(pub Vec<u8>);
 
 impl<S: Send + Sync> FromRequest<S> for Document {

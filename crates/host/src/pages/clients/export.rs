@@ -1,10 +1,10 @@
 //! All clients that match, as a file, written as it is read: a thousand rows are in memory at one time.
 
-use std::fmt::Write as _;
 use std::io;
 
 use axum::body::{Body, Bytes};
 use http_body_util::channel::Channel;
+use keymuster_service::console::csv;
 use keymuster_service::database::Pool;
 
 use super::*;
@@ -117,41 +117,5 @@ fn csv_line(text: &mut String, row: &ClientRow) {
         time(row.lease_expires),
         row.is_shared.to_string(),
     ];
-    for (place, cell) in cells.iter().enumerate() {
-        let separator = if place == 0 { "" } else { "," };
-        let _ = write!(text, "{separator}{}", csv_cell(cell));
-    }
-    text.push_str("\r\n");
-}
-
-/// A cell of a CSV file. What a spreadsheet would take for a formula gets an apostrophe before it: machines choose their
-/// names, and this file is opened on an administrator's.
-fn csv_cell(cell: &str) -> String {
-    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let cell = if is_formula { format!("'{cell}") } else { cell.to_owned() };
-    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_texts_and_no_formulas() {
-        for (cell, expected) in [
-            ("", ""),
-            ("ws-1", "ws-1"),
-            ("=1+1", "'=1+1"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@a", "'@a"),
-            ("\ta", "'\ta"),
-            ("\ra", "\"'\ra\""),
-            ("a,b", "\"a,b\""),
-            ("a\"b", "\"a\"\"b\""),
-            ("=cmd|'a','b'", "\"'=cmd|'a','b'\""),
-        ] {
-            assert_eq!(csv_cell(cell), expected, "{cell:?}");
-        }
-    }
+    text.push_str(&csv::line(cells.each_ref().map(String::as_str)));
 }
