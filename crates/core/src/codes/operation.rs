@@ -313,8 +313,8 @@ codes! {
         cause: "the clocks of the two machines differ by more than two minutes",
         check: "read the detail, or the server's log: it says what was asked and what is wrong with the answer",
         check: "fetch `/.well-known/openid-configuration` below the issuer's address from this machine",
-        remedy: "correct the file that `serve --openid` names and start the server again; until then sign in with a password, \
-                 which `claim --reset NAME` sets",
+        remedy: "correct the file that `keymuster-host serve --openid` names and start the server again; until then sign in \
+                 with a password, which `keymuster-host claim --reset NAME` sets",
     }
 
     PROVIDER_ACCOUNT_REFUSED: 448 "provider-account-refused" Refusal 403 {
