@@ -123,7 +123,7 @@ pub fn samples(product: &'static Product) -> Result<Vec<Sample>, askama::Error> 
         scopes: vec![Permission::Look, Permission::Keys],
         created_at: now.minus(30 * DAY),
         expires_at: if number % 3 == 1 { now } else { now.plus(30 * DAY) },
-        used_at: (number % 2 == 0).then_some(now),
+        used_at: number.is_multiple_of(2).then_some(now),
         revoked_at: (number % 3 == 2).then_some(now),
     };
     let page = |count| TokensPage { frame: frame(), tokens: (0..count).map(token).collect(), now };
