@@ -3,10 +3,10 @@
 //! Progress and findings go to stderr; only what another program may read goes to stdout.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program that talks to a person at a terminal")]
 
-mod bench;
 mod ci;
 mod fuzz;
 mod process;
+mod scenarios;
 mod setup;
 mod test;
 mod tidy;
@@ -30,7 +30,9 @@ enum Xtask {
     /// Writes the test vectors of the specification
     Vectors(vectors::Options),
     /// Measures: CPU per activation beside its parts, the client's calls, memory and start of a host
-    Bench(bench::Options),
+    Bench(scenarios::BenchOptions),
+    /// The demonstration, as `cargo demo`
+    Demo(scenarios::Options),
     /// Runs the fuzz targets, each for a while
     Fuzz(fuzz::Options),
 }
@@ -42,7 +44,8 @@ fn main() -> ExitCode {
         Xtask::Test(options) => test::run(&options),
         Xtask::Setup => setup::run(),
         Xtask::Vectors(options) => vectors::run(&options),
-        Xtask::Bench(options) => bench::run(&options),
+        Xtask::Bench(options) => scenarios::bench(&options),
+        Xtask::Demo(options) => scenarios::demo(&options),
         Xtask::Fuzz(options) => fuzz::run(&options),
     };
     match result {

@@ -11,10 +11,17 @@ pub fn root() -> PathBuf {
 }
 
 /// The same cargo that started us, so that a toolchain given on the command line holds for every step.
+///
+/// What cargo tells us about our own package would look to build scripts like a change, and they would run again.
 pub fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(arguments).current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

@@ -115,7 +115,12 @@ pub fn samples(product: &'static Product) -> Result<Vec<Sample>, askama::Error> 
         let role = Role::ALL[usize::try_from(number % 3).unwrap_or(0)];
         let account = Account::new(format!("person-{number}"), role, "ada", now);
         let disabled_at = (number % 4 == 3).then_some(now);
-        Account { password: number.is_multiple_of(2).then(String::new), signed_in_at: disabled_at, disabled_at, ..account }
+        Account {
+            password: number.is_multiple_of(2).then(String::new),
+            signed_in_at: disabled_at,
+            disabled_at,
+            ..account
+        }
     };
     let page = |count| AccountsPage { frame: frame(), accounts: (0..count).map(account).collect() };
     let new = |name: &str, error: &str| NewPage {
