@@ -40,16 +40,16 @@ pub static PRODUCT: Product = Product {
 };
 
 static NAV: [Nav; 12] = [
-    Nav { label: "Overview", href: "/", icon: "overview", needs: Permission::Look },
-    Nav { label: "Customers", href: "/customers", icon: "customers", needs: Permission::Look },
-    Nav { label: "Keys", href: "/keys", icon: "keys", needs: Permission::Look },
-    Nav { label: "Hosts", href: "/hosts", icon: "hosts", needs: Permission::Look },
-    Nav { label: "Requests", href: responses::PATH, icon: "exchange", needs: Permission::Look },
-    Nav { label: "Refusals", href: "/refusals", icon: "info", needs: Permission::Look },
-    Nav { label: "Revocations", href: "/revocations", icon: "revoked", needs: Permission::Look },
-    Nav { label: "Licence pack", href: "/pack", icon: "catalogue", needs: Permission::Look },
-    Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
-    Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },
+    Nav { label: "Overview", href: "/", icon: "overview", needs: Permission::Look, is_apart: false },
+    Nav { label: "Customers", href: "/customers", icon: "customers", needs: Permission::Look, is_apart: false },
+    Nav { label: "Keys", href: "/keys", icon: "keys", needs: Permission::Look, is_apart: false },
+    Nav { label: "Hosts", href: "/hosts", icon: "hosts", needs: Permission::Look, is_apart: false },
+    Nav { label: "Requests", href: responses::PATH, icon: "exchange", needs: Permission::Look, is_apart: true },
+    Nav { label: "Refusals", href: "/refusals", icon: "info", needs: Permission::Look, is_apart: false },
+    Nav { label: "Revocations", href: "/revocations", icon: "revoked", needs: Permission::Look, is_apart: false },
+    Nav { label: "Licence pack", href: "/pack", icon: "catalogue", needs: Permission::Look, is_apart: false },
+    Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look, is_apart: true },
+    Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look, is_apart: false },
     accounts::NAV_TOKENS,
     accounts::NAV,
 ];

@@ -21,7 +21,6 @@ pub mod request;
 pub mod seats;
 pub mod setting;
 pub mod settings;
-mod shown;
 
 use keymuster_service::console::permission::Permission;
 use keymuster_service::console::routes::Routes;
@@ -40,17 +39,17 @@ pub static PRODUCT: Product = Product {
 
 /// In this order: Overview, Clients, Seats, Clones, Keys, Products, Exchange, DNS, Settings, Codes, Audit, Accounts.
 static NAV: &[Nav] = &[
-    Nav { label: "Overview", href: "/", icon: "overview", needs: Permission::Look },
-    Nav { label: "Clients", href: "/clients", icon: "clients", needs: Permission::Look },
-    Nav { label: "Seats", href: "/seats", icon: "seats", needs: Permission::Look },
-    Nav { label: "Clones", href: "/clones", icon: "copy", needs: Permission::Look },
-    Nav { label: "Keys", href: "/keys", icon: "keys", needs: Permission::Look },
-    Nav { label: "Products", href: "/products", icon: "catalogue", needs: Permission::Look },
-    Nav { label: "Exchange", href: "/exchange", icon: "exchange", needs: Permission::Look },
-    Nav { label: "DNS", href: "/dns", icon: "dns", needs: Permission::Look },
-    Nav { label: "Settings", href: "/settings", icon: "settings", needs: Permission::Look },
-    Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look },
-    Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look },
+    Nav { label: "Overview", href: "/", icon: "overview", needs: Permission::Look, is_apart: false },
+    Nav { label: "Clients", href: "/clients", icon: "clients", needs: Permission::Look, is_apart: false },
+    Nav { label: "Seats", href: "/seats", icon: "seats", needs: Permission::Look, is_apart: false },
+    Nav { label: "Clones", href: "/clones", icon: "copy", needs: Permission::Look, is_apart: false },
+    Nav { label: "Keys", href: "/keys", icon: "keys", needs: Permission::Look, is_apart: true },
+    Nav { label: "Products", href: "/products", icon: "catalogue", needs: Permission::Look, is_apart: false },
+    Nav { label: "Exchange", href: "/exchange", icon: "exchange", needs: Permission::Look, is_apart: false },
+    Nav { label: "DNS", href: "/dns", icon: "dns", needs: Permission::Look, is_apart: true },
+    Nav { label: "Settings", href: "/settings", icon: "settings", needs: Permission::Look, is_apart: false },
+    Nav { label: "Codes", href: "/codes", icon: "help", needs: Permission::Look, is_apart: true },
+    Nav { label: "Audit", href: "/audit", icon: "audit", needs: Permission::Look, is_apart: false },
     accounts::NAV_TOKENS,
     accounts::NAV,
 ];

@@ -188,9 +188,9 @@ fn people_see_their_sessions_and_change_their_password() {
     };
     let new = "a lamp without the fog";
     for (current, password, again, complaint) in [
-        ("a wrong password", new, new, "this is not your password"),
+        ("a wrong password", new, new, "This is not your password"),
         (PASSWORD, "short", "short", "at least 12 characters"),
-        (PASSWORD, new, PASSWORD, "the two passwords differ"),
+        (PASSWORD, new, PASSWORD, "The two passwords differ"),
     ] {
         let refused = change(current, password, again);
         assert!(refused.status == 422 && refused.body.contains(complaint), "{refused:?}");
@@ -211,7 +211,7 @@ fn administrators_add_people_and_take_away_what_they_may_do() {
     let added = ada.post("/accounts/new", &[("name", "Olaf"), ("role", "operator")]).unwrap();
     let token = between(&added.body, "<span class=\"key big\">", "</span>");
     let taken = ada.post("/accounts/new", &[("name", "olaf"), ("role", "viewer")]).unwrap();
-    assert!(taken.status == 422 && taken.body.contains("there is an account olaf already"), "{taken:?}");
+    assert!(taken.status == 422 && taken.body.contains("There is an account olaf already"), "{taken:?}");
     assert!(console.claim_with(token, "ada").is_err(), "the token is for one name");
     let olaf = console.claim_with(token, "olaf").unwrap();
     assert_eq!(olaf.get("/accounts").unwrap().status, 403);

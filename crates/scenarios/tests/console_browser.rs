@@ -59,7 +59,7 @@ fn somebody_claims_the_console_and_leaves_it_without_a_mouse() {
     browser.fill("Name", "ada").unwrap();
     browser.fill("Password", "not the lamp").unwrap();
     browser.press("Sign in").unwrap();
-    browser.wait_for("name, password or one-time code is wrong").unwrap();
+    browser.wait_for("Name, password or one-time code is wrong").unwrap();
     assert_eq!(browser.field("Name").unwrap().value().unwrap(), "ada");
     assert_eq!(browser.field("Password").unwrap().value().unwrap(), "");
     browser.fill("Password", PASSWORD).unwrap();
@@ -145,7 +145,7 @@ fn clients_muster_before_the_eyes_of_an_administrator() {
     // One of them, found by its id.
     let id = machines[4].status().client.unwrap().to_string();
     estate.open("/clients");
-    browser.fill("Name, client id or address begins with", &id[..8]).unwrap();
+    browser.fill("Search", &id[..8]).unwrap();
     browser.press("Filter").unwrap();
     let rows = || browser.run("return document.querySelectorAll('tbody tr').length");
     browser.wait_until("one row", || Ok((rows()? == 1).then_some(()))).unwrap();

@@ -47,6 +47,7 @@ pub mod frame;
 pub mod markup;
 pub mod routes;
 pub mod tree;
+pub mod words;
 
 use std::sync::{Arc, OnceLock};
 
@@ -115,6 +116,8 @@ pub struct Nav {
     pub icon: &'static str,
     /// Who sees it.
     pub needs: Permission,
+    /// Whether it stands apart from the one before, as the first of its group.
+    pub is_apart: bool,
 }
 
 /// What extractors and shared pages work with; clones share it.

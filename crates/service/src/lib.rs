@@ -3,6 +3,9 @@
 //! Nothing in here knows a product, a lease or a key; whatever decides anything about them lives in `keymuster-core`.
 #![warn(missing_docs)]
 
+// The templates are compiled in the programs as well, and name this crate by its name.
+extern crate self as keymuster_service;
+
 // Facing the network.
 pub mod edge;
 pub mod health;

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use keymuster_core::time::Timestamp;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::Query;
@@ -11,6 +12,7 @@ use keymuster_service::console::permission::Look;
 
 use super::{PRODUCT, Sample};
 use crate::administration::Administration;
+use crate::views::Time;
 use crate::views::audit::{self, Act};
 
 #[derive(Template)]
@@ -22,6 +24,10 @@ struct AuditPage {
 }
 
 impl AuditPage {
+    fn at(&self, entry: &Act) -> Time {
+        Timestamp::from_secs(entry.at).into()
+    }
+
     /// The link to older entries.
     fn older(&self) -> Option<String> {
         let mut link = form_urlencoded::Serializer::new("/audit?".to_owned());
@@ -43,14 +49,26 @@ pub async fn show(
 
 /// Its states.
 pub fn samples() -> Result<Vec<Sample>, askama::Error> {
-    let entry = |sequence| Act {
-        sequence,
-        at: 1_800_000_000,
-        when: "2027-01-15 08:00:00Z".to_owned(),
-        actor: "ada".to_owned(),
-        act: "mint key".to_owned(),
-        subject: "500078200002b".to_owned(),
-        detail: "host key for customer contoso".to_owned(),
+    let acts = [
+        ("ada", "add customer", "muster-works", "Muster Works"),
+        ("ada", "mint key", "500078200002b", "host key for customer muster-works"),
+        ("9e3779b97f4a7c15f39cc0605cedc835", "certify", "500078200002b", "entitlement until 2027-08-28"),
+        ("grace (token nightly)", "mint key", "500078200002c", "MAK for customer nordwind"),
+        ("olaf", "answer request", "9e3779b97f4a7c15", "40 clients are activated, 1 is refused"),
+        ("ada", "propose", "stop customer nordwind", "12 hosts, 14310 machines"),
+    ];
+    let entry = |sequence: u64| {
+        let at = 1_800_000_000 - (51 - sequence) * 53_171;
+        let (actor, act, subject, detail) = acts[sequence as usize % acts.len()];
+        Act {
+            sequence,
+            at,
+            when: Timestamp::from_secs(at).to_string(),
+            actor: actor.to_owned(),
+            act: act.to_owned(),
+            subject: subject.to_owned(),
+            detail: detail.to_owned(),
+        }
     };
     let sample = |search: &str, entries: Vec<Act>, next| AuditPage {
         frame: Frame::sample(&PRODUCT, "/audit"),

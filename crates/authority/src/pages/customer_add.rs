@@ -72,6 +72,6 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     let wrong = Failed::field("customer", "a slug has small letters, digits and dashes");
     Ok(vec![
         ("customer-add-empty", page("", "", None)?),
-        ("customer-add-error", page("Contoso & Sons", "Contoso & Sons", Some(wrong))?),
+        ("customer-add-error", page("Muster & Sons", "Muster & Sons", Some(wrong))?),
     ])
 }

@@ -127,7 +127,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         MintPage { frame: Frame::sample(&PRODUCT, "/keys"), form, groups, failed }.render()
     };
     let filled = Entered {
-        customer: "contoso".to_owned(),
+        customer: "muster-works".to_owned(),
         group: "group-2".to_owned(),
         hosts: "0".to_owned(),
         activations: "10".to_owned(),

@@ -108,7 +108,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         MintPage { frame: Frame::sample(&PRODUCT, "/keys"), form, editions, failed }.render()
     };
     let filled = Entered {
-        customer: "contoso".to_owned(),
+        customer: "muster-works".to_owned(),
         edition: "edition-2".to_owned(),
         activations: "500".to_owned(),
         valid: "a year".to_owned(),

@@ -54,7 +54,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
             key: "GDVC8-QHX68-699TG-DTXQ8-6K264".to_owned(),
             id: "500078200002b".to_owned(),
             last_five: "6K264".to_owned(),
-            customer: "contoso".to_owned(),
+            customer: "muster-works".to_owned(),
             covers: covers.to_owned(),
             worth: worth.to_owned(),
             is_mak,

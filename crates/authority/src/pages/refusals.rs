@@ -42,7 +42,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     };
     Ok(vec![
         ("refusals-empty", page("", 0, None)?),
-        ("refusals-typical", page("contoso", 5, None)?),
+        ("refusals-typical", page("muster-works", 5, None)?),
         ("refusals-full", page("", 50, Some("12"))?),
     ])
 }

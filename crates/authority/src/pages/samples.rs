@@ -29,6 +29,11 @@ fn id(n: u64) -> String {
     format!("{:032x}", u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
+/// The short name of a customer.
+fn slug(n: u64) -> String {
+    ["muster-works", "nordwind", "shili", "aurelia-clinic"][n as usize % 4].to_owned()
+}
+
 /// That something was taken back.
 pub fn taken() -> TakenView {
     TakenView { at: ago(3), reason: "the key stood in a public repository".to_owned() }
@@ -36,9 +41,10 @@ pub fn taken() -> TakenView {
 
 /// A customer.
 pub fn customer(n: u64) -> CustomerRow {
-    let name = ["Contoso", "Fabrikam Industrieanlagen und Förderbandsysteme GmbH & Co. KG", "北京示例科技有限公司"];
+    let name =
+        ["Muster Works", "Nordwind Industrieanlagen und Förderbandsysteme GmbH & Co. KG", "北京示例科技有限公司"];
     CustomerRow {
-        customer: format!("customer-{n:04}"),
+        customer: format!("{}-{n}", ["muster-works", "nordwind", "shili"][n as usize % 3]),
         name: name[n as usize % 3].to_owned(),
         added_at: ago(n * 9),
         stopped: (n % 7 == 6).then(taken),
@@ -52,7 +58,7 @@ pub fn host(n: u64) -> HostRow {
     HostRow {
         host: id(n),
         name: (n % 4 != 3).then(|| format!("licence-{n:02}.datacentre-frankfurt.example.com")),
-        customer: "contoso".to_owned(),
+        customer: slug(n),
         clients: (n % 5 != 4).then_some(n * 977 % 4000),
         first_seen_at: ago(400 + n),
         last_seen_at: ago(n * 7),
@@ -66,9 +72,9 @@ pub fn key(n: u64) -> KeyRow {
     let is_mak = n % 3 == 2;
     KeyRow {
         key: format!("50007820{n:05x}"),
-        last_five: "7M4QX".to_owned(),
+        last_five: ["7M4QX", "KW9RT", "BV6GH", "QD3YF", "X8TPC", "MR2WJ", "H4GVD"][n as usize % 7].to_owned(),
         kind: if is_mak { "mak" } else { "host" },
-        customer: "contoso".to_owned(),
+        customer: slug(n),
         covers: if is_mak { "desk-enterprise-2026" } else { "server-c-2026" }.to_owned(),
         used: if is_mak { 940 + n } else { n % 7 },
         total: if is_mak { 1000 } else { 6 },
@@ -83,7 +89,7 @@ pub fn refusal(n: u64) -> RefusalRow {
     let code = all[n as usize % 4];
     RefusalRow {
         sequence: 1000 - n,
-        customer: if n % 4 == 3 { String::new() } else { "contoso".to_owned() },
+        customer: if n % 4 == 3 { String::new() } else { slug(n) },
         key: if n % 4 == 3 { String::new() } else { format!("50007820{n:05x}") },
         kind: if n.is_multiple_of(2) { "client" } else { "host" }.to_owned(),
         subject: id(n),
@@ -93,7 +99,13 @@ pub fn refusal(n: u64) -> RefusalRow {
         number: format!("KM-{}", code.number),
         meaning: code.sentence,
         remedy: code.remedy,
-        detail: "1000 of 1000 activations are used".to_owned(),
+        detail: [
+            "1000 of 1000 activations are used",
+            "6 of 6 hosts are used",
+            "the key ends in 7M4QX",
+            "the id is 50007820a41c7",
+        ][n as usize % 4]
+            .to_owned(),
         first_at: ago(n + 2),
         last_at: ago(n),
         times: n * n + 1,
@@ -105,18 +117,24 @@ pub fn proposal(n: u64) -> ProposalRow {
     let state = ["waits", "done", "confirmed", "withdrawn", "expired"][n as usize % 5];
     let is_over = state != "waits";
     let (kind, subject) = [
-        ("stop-customer", "contoso"),
+        ("stop-customer", "muster-works"),
         ("revoke-key", "500078200002b"),
-        ("revoke-host", "0123456789abcdef0123456789abcdef"),
+        ("revoke-host", "9e3779b97f4a7c15f39cc0605cedc835"),
         ("set-limits", "50 hosts, 5000 machines"),
     ][n as usize % 4];
     ProposalRow {
         number: 100 - n,
         kind: kind.to_owned(),
         subject: subject.to_owned(),
-        reason: "the contract has ended, and the customer does not answer".to_owned(),
-        hosts: 12,
-        machines: 14_310,
+        reason: [
+            "the contract has ended",
+            "the key stood in a public repository",
+            "the host was stolen",
+            "more hosts than last year",
+        ][n as usize % 4]
+            .to_owned(),
+        hosts: [12, 3, 1, 0][n as usize % 4],
+        machines: [14_310, 2_240, 1_177, 0][n as usize % 4],
         proposed_at: ago(2 + n),
         proposed_by: "ada".to_owned(),
         expires_at: ahead(5),
@@ -134,7 +152,13 @@ pub fn response(n: u64) -> ResponseRow {
         actor: "ada".to_owned(),
         kind: ["host", "client", "exchange", "time"][n as usize % 4].to_owned(),
         subject: id(n),
-        customer: (n % 4 != 3).then(|| "contoso".to_owned()),
-        summary: "host 0123456789abcdef0123456789abcdef (licence-01.example.com) is certified".to_owned(),
+        customer: (n % 4 != 3).then(|| slug(n)),
+        summary: [
+            "host licence-01.example.com is certified",
+            "client ws-0142.example.com is activated",
+            "40 clients are activated, 1 is refused",
+            "client lab-07.example.com gets the time",
+        ][n as usize % 4]
+            .to_owned(),
     }
 }

@@ -1,16 +1,16 @@
 //! What was taken back by whom, and what waits for a second person.
 
 use keymuster_core::time::Timestamp;
+use keymuster_service::console::chart::number;
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Page, Query, Time, unknown};
 use crate::acts::proposal::WAITS_SECS;
-use crate::acts::revoke::reach_words;
 use crate::error::Error;
 use crate::store::limit;
-use crate::store::proposal::{self, Proposal, Reach};
+use crate::store::proposal::{self, Proposal};
 
 /// One act.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
@@ -78,7 +78,20 @@ impl ProposalRow {
 
     /// What it takes away, for people.
     pub fn reach(&self) -> String {
-        reach_words(Reach { hosts: self.hosts, machines: self.machines })
+        let counted = |n: u64, noun: &str| format!("{} {noun}{}", number(n), if n == 1 { "" } else { "s" });
+        format!("{}, {}", counted(self.hosts, "host"), counted(self.machines, "machine"))
+    }
+
+    /// How it stands, as a badge says it.
+    pub fn state_words(&self) -> &'static str {
+        match self.state {
+            "waits" => "Waits",
+            "done" => "Done",
+            "confirmed" => "Confirmed",
+            "withdrawn" => "Withdrawn",
+            "expired" => "Expired",
+            other => other,
+        }
     }
 
     /// Whether it waits.

@@ -14,7 +14,7 @@ use keymuster_service::console::permission;
 use keymuster_service::console::upload::{Part, Upload};
 use serde::Deserialize;
 
-use super::keys::{sample, sample_publisher};
+use super::keys::{FIVES, sample, sample_publisher};
 use super::packs::brought_words;
 use super::parts::{Failed, When};
 use super::{PRODUCT, Sample};
@@ -193,7 +193,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     };
     let key = |last_five| sample(last_five, Standing::New);
     let states = [Standing::New, Standing::Waiting, Standing::Active, Standing::Ending, Standing::Ended];
-    let full: Vec<Key> = states.iter().map(|state| sample("KW9RT", *state)).collect();
+    let full: Vec<Key> = states.iter().zip(FIVES).map(|(state, five)| sample(five, *state)).collect();
     let detail = "the authority at https://activation.aurora.example does not answer: timeout";
     let failed = Some(Failed::sample(&keymuster_core::codes::AUTHORITY_UNREACHABLE, detail));
     let missing = "of 3 QR codes these have not been read: 2";

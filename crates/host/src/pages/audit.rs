@@ -13,6 +13,7 @@ use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, Query, html, unprocessable};
 use keymuster_service::console::permission::Look;
 
+use super::parts::When;
 use super::{PRODUCT, Sample};
 use crate::administration::Administration;
 use crate::views::audit::{self, Act, NotADay, PAGE};
@@ -30,6 +31,10 @@ struct AuditPage {
 impl AuditPage {
     fn new(frame: Frame, query: audit::Query, audit: audit::Page) -> AuditPage {
         AuditPage { frame, query, audit, error: None }
+    }
+
+    fn when(&self, secs: &u64) -> When {
+        When::at(*secs)
     }
 
     /// The link to a page with the same filter.
@@ -117,15 +122,28 @@ async fn file(app: &Administration, query: &audit::Query, form: Form) -> page::R
 
 /// Its states.
 pub fn samples() -> Result<Vec<Sample>, askama::Error> {
-    let entry = |sequence| Act {
-        sequence,
-        at: 1_800_000_000,
-        when: "2027-01-15 08:00:00Z".to_owned(),
-        actor: "ada".to_owned(),
-        act: "key installed".to_owned(),
-        subject: "host key …7GHXY".to_owned(),
-        detail: "publisher aurora, group desk-2026".to_owned(),
-        head: "5f2b1c09d3e84a76".repeat(4),
+    let acts = [
+        ("ada", "publisher added", "publisher aurora", "licence pack version 7"),
+        ("ada", "key installed", "host key …7M4QX", "publisher aurora, group desk-2026"),
+        ("ada", "host activated", "host key …7M4QX", "until 2027-08-28"),
+        ("command line (root)", "setting changed", "renewal-interval", "7d to 14d"),
+        ("olaf", "seat reclaimed", "ws-0142.example.com", "pool cad: she has left"),
+        ("grace (token nightly)", "requests exported", "desk-enterprise-2026", "40 requests"),
+        ("ada", "account added", "olaf", "operator"),
+    ];
+    let entry = |sequence: u64| {
+        let at = 1_800_000_000 - (51 - sequence) * 53_171;
+        let (actor, act, subject, detail) = acts[usize::try_from(sequence - 1).unwrap_or(0) % acts.len()];
+        Act {
+            sequence,
+            at,
+            when: Timestamp::from_secs(at).to_string(),
+            actor: actor.to_owned(),
+            act: act.to_owned(),
+            subject: subject.to_owned(),
+            detail: detail.to_owned(),
+            head: "5f2b1c09d3e84a76".repeat(4),
+        }
     };
     let sample = |search: &str, entries: Vec<Act>, next| {
         let query = audit::Query { search: search.to_owned(), ..audit::Query::default() };

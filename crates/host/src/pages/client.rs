@@ -14,7 +14,7 @@ use keymuster_service::console::page::{self, Form, html, unprocessable};
 use keymuster_service::console::permission::{Handle, Look, Needs, Permission};
 use serde::Deserialize;
 
-use super::shown::{When, when};
+use super::parts::When;
 use super::{PRODUCT, Sample};
 use crate::acts;
 use crate::administration::Administration;
@@ -49,7 +49,7 @@ impl ClientPage {
     }
 
     fn when(&self, secs: &u64) -> When {
-        when(*secs, self.now)
+        When::near(*secs, self.now)
     }
 
     fn act(&self) -> &'static str {
@@ -198,8 +198,8 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     };
     let detail = |editions: Vec<Edition>, entries: Vec<Entry>| Detail {
         publisher: "aurora".to_owned(),
-        client: "c4f1a09e5512".repeat(3)[..32].to_owned(),
-        key_fingerprint: Some("0f".repeat(16)),
+        client: super::parts::sample_id(142),
+        key_fingerprint: Some(super::parts::sample_id(7_142)),
         name: Some("ws-0142.example.com".to_owned()),
         address: Some("10.4.2.17".to_owned()),
         system: Some("Linux 6.1".to_owned()),
@@ -226,7 +226,11 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         detail
     };
     let mut full = licensed();
-    full.editions.extend((0..3).map(|_| refused().editions.remove(0)));
+    full.editions.extend(["Aurora CAD 2026", "Aurora Studio 2026", "Aurora Server 2026"].map(|name| {
+        let mut edition = refused().editions.remove(0);
+        edition.name = name.to_owned();
+        edition
+    }));
     full.history.entries = (1..51).rev().map(entry).collect();
     full.history.is_complete = false;
     (full.is_shared, full.released_at) = (true, Some(1_799_990_000));

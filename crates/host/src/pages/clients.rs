@@ -10,13 +10,12 @@ use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
-use keymuster_service::console::chart::number;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::Query;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::permission::Look;
 
-use super::shown::{When, when};
+use super::parts::{When, counted, sample_id};
 use super::{PRODUCT, Sample};
 use crate::administration::Administration;
 use crate::site::Site;
@@ -47,16 +46,16 @@ impl ClientsPage {
     }
 
     fn when(&self, secs: &u64) -> When {
-        when(*secs, self.now)
+        When::near(*secs, self.now)
     }
 
     /// What the page shows of how many.
     fn shown(&self) -> String {
-        let rows = self.page.rows.len();
+        let rows = self.page.rows.len() as u64;
         match self.page.matches.or(self.total) {
-            Some(all) => format!("{rows} of {}", number(all)),
-            None if self.page.next.is_some() => format!("{rows}, and there are more"),
-            None => format!("{rows}"),
+            Some(all) => format!("{rows} of {}", counted(all, "client")),
+            None if self.page.next.is_some() => format!("{}, and there are more", counted(rows, "client")),
+            None => counted(rows, "client"),
         }
     }
 
@@ -190,15 +189,15 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         publisher: "aurora".to_owned(),
         edition: "desk-2026".to_owned(),
         edition_name: "Aurora Desk 2026".to_owned(),
-        client: format!("{number:032x}"),
+        client: sample_id(number),
         name: (number % 5 != 3).then(|| format!("ws-{number:04}.example.com")),
         address: format!("10.4.2.{}", number % 250),
         system: Some("Linux 6.1".to_owned()),
         product_version: Some("1.4.2".to_owned()),
         state: State::ALL[usize::try_from(number).unwrap_or_default() % 7],
-        first_asked: 1_790_000_000,
+        first_asked: 1_790_000_000 - number * 90_061,
         last_asked: (number % 7 != 6).then_some(1_800_000_000 - number * 613),
-        lease_expires: (number % 7 < 4).then_some(1_810_000_000 + number),
+        lease_expires: (number % 7 < 4).then_some(1_810_000_000 + number * 4_211),
         is_shared: number % 11 == 4,
     };
     let sample = |query: clients::Query, rows: Vec<ClientRow>, next: Option<&str>| {
@@ -215,7 +214,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     };
     let searched =
         clients::Query { search: "ws-<1>".to_owned(), state: "ended".to_owned(), ..clients::Query::default() };
-    let mut partial = sample(searched.clone(), (1..4).map(row).collect(), Some("place"));
+    let mut partial = sample(searched.clone(), (3..25).step_by(7).map(row).collect(), Some("place"));
     partial.page.is_partial = true;
     let mut full = sample(clients::Query::default(), (1..51).map(row).collect(), Some("place"));
     full.total = Some(1_000_000);

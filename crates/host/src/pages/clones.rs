@@ -10,7 +10,7 @@ use keymuster_service::console::page::{self, html};
 use keymuster_service::console::permission::Look;
 use keymuster_service::database::Failure;
 
-use super::shown::{When, when};
+use super::parts::{When, counted, sample_id};
 use super::{PRODUCT, Sample};
 use crate::administration::Administration;
 use crate::site::Site;
@@ -26,7 +26,11 @@ struct ClonesPage {
 
 impl ClonesPage {
     fn when(&self, secs: &u64) -> When {
-        when(*secs, self.now)
+        When::near(*secs, self.now)
+    }
+
+    fn times(&self, lineage: &Lineage) -> String {
+        counted(lineage.times, "time")
     }
 
     fn is_now(&self, lineage: &Lineage, place: &Place) -> bool {
@@ -53,7 +57,7 @@ pub(super) fn sample(number: u64) -> Lineage {
     };
     Lineage {
         publisher: "aurora".to_owned(),
-        client: format!("{number:032x}"),
+        client: sample_id(number),
         first_at: 1_799_000_000,
         newest_at: 1_799_990_000,
         times: number,

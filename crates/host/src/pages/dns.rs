@@ -6,7 +6,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::codes;
-use keymuster_core::time::Timestamp;
 use keymuster_service::console::Page;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::Query;
@@ -14,6 +13,7 @@ use keymuster_service::console::page::{self, html, see_other};
 use keymuster_service::console::permission::{Handle, Look, Settings};
 use serde::Deserialize;
 
+use super::parts::When;
 use super::{PRODUCT, Sample};
 use crate::acts::dns as acts;
 use crate::administration::Administration;
@@ -47,6 +47,12 @@ struct DnsPage {
     may_publish: bool,
     may_withdraw: bool,
     pastes: Vec<Paste>,
+}
+
+impl DnsPage {
+    fn when(&self, secs: &u64) -> When {
+        When::at(*secs)
+    }
 }
 
 #[derive(Template)]
@@ -108,10 +114,6 @@ fn whose(record: &Compared) -> &'static str {
         Standing::Stale => "this host, out of date",
         Standing::Foreign => "another host",
     }
-}
-
-fn looked_at(dns: &Dns) -> String {
-    dns.looked_at.map_or_else(String::new, |at| Timestamp::from_secs(at).to_string())
 }
 
 fn pastes(plan: &Plan) -> Vec<Paste> {

@@ -6,6 +6,7 @@ use axum::response::Response;
 use keymuster_core::bundle::Bundle;
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
+use keymuster_service::console::chart::number;
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, html, unprocessable};
 use keymuster_service::console::page::{Form, Query};
@@ -63,6 +64,10 @@ impl ExchangePage {
             Standing::Activated => ("good", "Activated"),
             Standing::Refused => ("bad", "Refused"),
         }
+    }
+
+    fn number(&self, n: &u64) -> String {
+        number(*n)
     }
 
     fn when(&self, secs: &u64) -> When {

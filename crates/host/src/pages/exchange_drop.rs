@@ -8,6 +8,7 @@ use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, html};
 use keymuster_service::console::permission::Handle;
 
+use super::parts::counted;
 use super::{PRODUCT, Sample};
 use crate::administration::Administration;
 use crate::views::exchange::{self, Counts};
@@ -17,6 +18,12 @@ use crate::views::exchange::{self, Counts};
 struct DropPage {
     frame: Frame,
     counts: Counts,
+}
+
+impl DropPage {
+    fn counted(&self, n: &u64, noun: &str) -> String {
+        counted(*n, noun)
+    }
 }
 
 /// `GET /exchange/drop`.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::console::Page;
-use keymuster_service::console::chart::{Countdown, Moment, countdown};
+use keymuster_service::console::chart::{Countdown, Moment, countdown, number};
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::markup::Markup;
 use keymuster_service::console::page::{self, html};
@@ -64,6 +64,10 @@ impl KeysPage {
         }))
     }
 
+    fn number(&self, n: &u64) -> String {
+        number(*n)
+    }
+
     fn when(&self, secs: &u64) -> When {
         When::at(*secs)
     }
@@ -100,6 +104,9 @@ pub async fn show(page: Page<Look>, State(app): State<Administration>) -> page::
     html(&KeysPage { frame: page.frame(), keys, now, may: page.account().may::<permission::Keys>() })
 }
 
+/// What keys of sample pages end in.
+pub const FIVES: [&str; 7] = ["7M4QX", "KW9RT", "BV6GH", "QD3YF", "X8TPC", "MR2WJ", "H4GVD"];
+
 /// A key for sample pages.
 pub fn sample(last_five: &str, state: Standing) -> Key {
     let now = 1_800_000_000;
@@ -112,7 +119,7 @@ pub fn sample(last_five: &str, state: Standing) -> Key {
     Key {
         publisher: "aurora".to_owned(),
         publisher_name: "Aurora Systems".to_owned(),
-        id: format!("50007820{:05x}", last_five.len()),
+        id: format!("50007820{}", last_five.to_lowercase()),
         last_five: last_five.to_owned(),
         group: "Aurora Server C 2026".to_owned(),
         covers: ["Server A 2026", "Server B 2026", "Server C 2026", "Desk 2026"]
@@ -149,7 +156,8 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     let typical = vec![sample("7M4QX", Standing::Active), sample("KW9RT", Standing::New)];
     let all =
         [Standing::New, Standing::Waiting, Standing::Active, Standing::Ending, Standing::Ended, Standing::LeftOut];
-    let full = all.iter().cycle().take(24).map(|state| sample("7M4QX", *state)).collect();
+    let full =
+        all.iter().cycle().zip(FIVES.iter().cycle()).take(24).map(|(state, five)| sample(five, *state)).collect();
     let viewer = KeysPage { may: false, ..page(vec![sample("7M4QX", Standing::Ending)], aurora()) };
     Ok(vec![
         ("keys-without-a-publisher", page(Vec::new(), Vec::new()).render()?),

@@ -11,7 +11,7 @@ use keymuster_service::console::page::{self, html};
 use keymuster_service::console::permission::Look;
 use keymuster_service::database::Failure;
 
-use super::shown::{When, when};
+use super::parts::{When, counted, sample_id};
 use super::{PRODUCT, Sample};
 use crate::administration::Administration;
 use crate::site::Site;
@@ -28,7 +28,7 @@ struct RefusalsPage {
 
 impl RefusalsPage {
     fn when(&self, secs: &u64) -> When {
-        when(*secs, self.now)
+        When::near(*secs, self.now)
     }
 
     fn is_searched(&self) -> bool {
@@ -36,7 +36,8 @@ impl RefusalsPage {
     }
 
     fn shown(&self) -> String {
-        format!("{}{}", self.page.refusals.len(), if self.page.next.is_some() { ", and there are more" } else { "" })
+        let more = if self.page.next.is_some() { ", and there are more" } else { "" };
+        format!("{}{more}", counted(self.page.refusals.len() as u64, "refusal"))
     }
 
     fn first(&self) -> String {
@@ -71,17 +72,22 @@ pub async fn show(
 
 /// A refusal for samples.
 pub(super) fn sample(number: u64) -> Refused {
+    let (code, km, detail) = match number % 5 {
+        3 => ("clock-skew", "KM-203", "the client's clock is 9 hours behind the host's"),
+        4 => ("edition-not-covered", "KM-205", "no activated key covers the edition desk-2026"),
+        _ => ("threshold-not-met", "KM-201", "12 of 25 clients have asked within the counting window"),
+    };
     Refused {
         sequence: number,
         publisher: "aurora".to_owned(),
         edition: "desk-2026".to_owned(),
         edition_name: "Aurora Desk 2026".to_owned(),
-        client: format!("{number:032x}"),
+        client: sample_id(number),
         name: (number % 3 != 1).then(|| format!("ws-{number:04}.example.com")),
         address: format!("10.4.2.{}", number % 250),
-        code: "threshold-not-met".to_owned(),
-        number: Some("KM-201".to_owned()),
-        detail: "12 of 25 clients have asked within the counting window".to_owned(),
+        code: code.to_owned(),
+        number: Some(km.to_owned()),
+        detail: detail.to_owned(),
         pool: None,
         first_at: 1_799_900_000,
         at: 1_800_000_000 - number * 97,
@@ -95,7 +101,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         frame: Frame::sample(&PRODUCT, "/clients"),
         query: refusals::Query { search: search.to_owned(), ..refusals::Query::default() },
         page: refusals::Page {
-            codes: vec![CodeCount { code: "threshold-not-met".to_owned(), clients: refusals.len() as u64 }],
+            codes: vec![CodeCount { code: "threshold-not-met".to_owned(), clients: refusals.len() as u64 * 3 / 5 }],
             refusals,
             next,
         },

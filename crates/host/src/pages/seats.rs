@@ -5,10 +5,11 @@ use axum::extract::State as Shared;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_core::id::ClientId;
-use keymuster_core::time::Timestamp;
+use keymuster_core::time::{Timestamp, duration_words};
 use keymuster_service::Problem;
 use keymuster_service::console::Page;
 use keymuster_service::console::bounded;
+use keymuster_service::console::chart::{Bar, Markup, Part, Tone, bar};
 use keymuster_service::console::frame::Frame;
 use keymuster_service::console::page::{self, Form, html, unprocessable};
 use keymuster_service::console::page::{Path, Query};
@@ -17,7 +18,7 @@ use keymuster_service::database::Failure;
 use serde::Deserialize;
 
 use super::client::{named, reason};
-use super::shown::{When, length, when};
+use super::parts::{When, counted, sample_id};
 use super::{PRODUCT, Sample};
 use crate::acts;
 use crate::administration::Administration;
@@ -68,6 +69,20 @@ pub struct Entered {
 }
 
 impl SeatsPage {
+    /// How many of the seats are held.
+    fn bar(&self, pool: &PoolRow) -> Markup {
+        let tone = match self.kind(pool) {
+            "bad" => Tone::Bad,
+            "warn" => Tone::Warn,
+            _ => Tone::First,
+        };
+        let parts = [
+            Part { name: "Held", count: pool.held, tone, href: None },
+            Part { name: "Free", count: pool.free, tone: Tone::Quiet, href: None },
+        ];
+        bar(&Bar { title: &counted(pool.seats.into(), "seat"), parts: &parts })
+    }
+
     fn kind(&self, pool: &PoolRow) -> &'static str {
         match (pool.free, pool.free * 10 <= u64::from(pool.seats)) {
             (0, _) => "bad",
@@ -79,11 +94,15 @@ impl SeatsPage {
 
 impl OnePool {
     fn when(&self, secs: &u64) -> When {
-        when(*secs, self.now)
+        When::near(*secs, self.now)
     }
 
     fn length(&self, secs: &u64) -> String {
-        length(*secs)
+        duration_words(*secs)
+    }
+
+    fn shown(&self) -> String {
+        format!("{} on this page", counted(self.page.holders.len() as u64, "holder"))
     }
 
     fn path(&self) -> String {
@@ -101,7 +120,7 @@ impl OnePool {
 
 impl ReclaimPage {
     fn when(&self, secs: &u64) -> When {
-        when(*secs, self.now)
+        When::near(*secs, self.now)
     }
 }
 
@@ -214,7 +233,7 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         guard_secs: 600,
     };
     let holder = |number: u64| Holder {
-        client: format!("{number:032x}"),
+        client: sample_id(number),
         name: (number % 4 != 2).then(|| format!("ws-{number:04}.example.com")),
         address: Some(format!("10.4.2.{}", number % 250)),
         fence: number,
@@ -225,7 +244,12 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     let now = Timestamp::from_secs(1_800_000_000);
     let one = |holders: Vec<Holder>, next, waiting: u64| OnePool {
         frame: frame(),
-        page: PoolPage { pool: row(3), holders, next, waiting: (1..=waiting).map(super::refusals::sample).collect() },
+        page: PoolPage {
+            pool: row(20 - holders.len().min(20) as u64),
+            holders,
+            next,
+            waiting: (1..=waiting).map(super::refusals::sample).collect(),
+        },
         after: 0,
         may_handle: true,
         now,

@@ -15,6 +15,7 @@ use keymuster_service::console::permission::{Look, Needs, Settings as Permitted}
 use serde::Deserialize;
 use serde_json::json;
 
+use super::parts::When;
 use super::{PRODUCT, Sample, settings as list};
 use crate::acts::settings::{self as acts, Asked};
 use crate::administration::Administration;
@@ -93,9 +94,8 @@ impl SettingPage {
         link.append_pair("act", "setting").append_pair("search", &self.setting.name).finish()
     }
 
-    fn chosen_at(&self) -> String {
-        let at = self.setting.chosen.as_ref().map(|chosen| keymuster_core::time::Timestamp::from_secs(chosen.at));
-        at.map_or_else(String::new, |at| at.to_string())
+    fn chosen_at(&self, secs: &u64) -> When {
+        When::at(*secs)
     }
 }
 

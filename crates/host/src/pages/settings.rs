@@ -77,6 +77,15 @@ pub(super) fn sample(name: &str, publisher: Option<&str>, text: Option<&str>, ch
         at: 1_800_000_000,
         counts: true,
     });
+    let (default, allowed) = match name {
+        "renewal-interval" => (Some("7d"), "1h to 30d"),
+        "activation-interval" => (Some("2h"), "15m to 30d"),
+        "port" => (Some("1688"), "1 to 65535"),
+        "dns-publishing" => (Some("on"), "on or off"),
+        "dns-zones" => (None, "ZONE[:PRIORITY[:WEIGHT]],…"),
+        "help-url" => (None, "an address with https://"),
+        _ => (Some("25"), "5 to 1000"),
+    };
     Setting {
         name: name.to_owned(),
         publisher: publisher.map(str::to_owned),
@@ -88,9 +97,9 @@ pub(super) fn sample(name: &str, publisher: Option<&str>, text: Option<&str>, ch
             (None, None) => "built-in",
         },
         chosen,
-        default: Some(json!("7d")),
-        default_text: Some("7d".to_owned()),
-        allowed: "1h to 30d".to_owned(),
+        default: Some(json!(default)),
+        default_text: default.map(str::to_owned),
+        allowed: allowed.to_owned(),
         min: Some(json!(3600)),
         max: Some(json!(2_592_000)),
         note: None,
@@ -102,12 +111,9 @@ pub(super) fn sample(name: &str, publisher: Option<&str>, text: Option<&str>, ch
 pub fn samples() -> Result<Vec<Sample>, askama::Error> {
     let of_host = || {
         let mut port = sample("port", None, Some("1700"), true);
-        port.allowed = "1 to 65535".to_owned();
         port.note =
             Some("clients are still answered on port 1688: the port 1700 is taken (KM-414 address-in-use)".to_owned());
-        let mut zones = sample("dns-zones", None, None, false);
-        zones.allowed = "ZONE[:PRIORITY[:WEIGHT]],…".to_owned();
-        vec![port, sample("help-url", None, None, false), zones]
+        vec![port, sample("help-url", None, None, false), sample("dns-zones", None, None, false)]
     };
     let of_publisher = |publisher: &'static str, editions: usize| {
         let mut settings = vec![

@@ -17,9 +17,11 @@ use super::routes::Routes;
 use super::{Console, Nav, Product, confirm, sign_in, token_claim};
 
 /// Where administrators find accounts, for a program's list of pages.
-pub const NAV: Nav = Nav { label: "Accounts", href: "/accounts", icon: "accounts", needs: Permission::Accounts };
+pub const NAV: Nav =
+    Nav { label: "Accounts", href: "/accounts", icon: "accounts", needs: Permission::Accounts, is_apart: false };
 /// Where everybody finds tokens.
-pub const NAV_TOKENS: Nav = Nav { label: "API tokens", href: "/tokens", icon: "tokens", needs: Permission::Look };
+pub const NAV_TOKENS: Nav =
+    Nav { label: "API tokens", href: "/tokens", icon: "tokens", needs: Permission::Look, is_apart: true };
 
 /// The pages.
 pub fn pages<S>() -> Routes<S>

@@ -7,7 +7,6 @@ mod bar;
 mod columns;
 mod countdown;
 mod gauge;
-mod line;
 mod roll;
 
 use std::fmt;
@@ -17,7 +16,6 @@ pub use bar::{Bar, Part, bar};
 pub use columns::{Columns, Series, Slot, columns};
 pub use countdown::{Countdown, Moment, countdown};
 pub use gauge::{Gauge, gauge};
-pub use line::{Limit, Line, Point, line};
 pub use roll::{Roll, roll};
 
 /// The colour of a part of a chart. Words always stand beside it.
@@ -29,8 +27,6 @@ pub enum Tone {
     Second,
     /// The third.
     Third,
-    /// The fourth.
-    Fourth,
     /// All is well.
     Good,
     /// Somebody should look.
@@ -48,7 +44,6 @@ impl Tone {
             Tone::First => "s1",
             Tone::Second => "s2",
             Tone::Third => "s3",
-            Tone::Fourth => "s4",
             Tone::Good => "s-good",
             Tone::Warn => "s-warn",
             Tone::Bad => "s-bad",

@@ -36,6 +36,8 @@ pub struct NavItem {
     pub icon: &'static str,
     /// Whether it is this page, or this page belongs to it.
     pub is_current: bool,
+    /// Whether it begins a group.
+    pub is_apart: bool,
 }
 
 /// Who has signed in.
@@ -84,6 +86,7 @@ impl Frame {
             href: nav.href,
             icon: nav.icon,
             is_current: is_current(nav.href),
+            is_apart: nav.is_apart,
         };
         Frame {
             nav: nav.map(item).collect(),
@@ -100,10 +103,11 @@ impl Frame {
             href: nav.href,
             icon: nav.icon,
             is_current: nav.href == current,
+            is_apart: nav.is_apart,
         };
         Frame {
             product: product.name,
-            site: "sample".to_owned(),
+            site: "headquarters".to_owned(),
             nav: product.nav.iter().map(item).collect(),
             user: Some(FrameUser { name: "ada".to_owned(), role: "administrator" }),
             notice: None,

@@ -112,13 +112,13 @@ impl State {
     /// What it means, in a few words.
     pub fn words(self) -> &'static str {
         match self {
-            State::Licensed => "licensed",
-            State::Overdue => "licensed, renewal overdue",
-            State::Ending => "lease ends within 30 days",
-            State::Ended => "lease ended",
-            State::Returned => "lease given back",
-            State::Refused => "refused, without a lease",
-            State::Released => "released by an administrator",
+            State::Licensed => "Licensed",
+            State::Overdue => "Renewal overdue",
+            State::Ending => "Lease ends in 30 days",
+            State::Ended => "Lease ended",
+            State::Returned => "Given back",
+            State::Refused => "Refused, no lease",
+            State::Released => "Released",
         }
     }
 

@@ -48,23 +48,6 @@ struct CodePage {
     code: Explained,
 }
 
-/// A piece of a text: words, or what is to be typed or read as it stands.
-struct Piece {
-    text: String,
-    is_literal: bool,
-}
-
-impl CodePage {
-    /// A text as a sentence with capital and full stop, in pieces: what stands in backquotes is literal.
-    fn sentence(text: &str) -> Vec<Piece> {
-        let mut rest = text.chars();
-        let first = rest.next().map(|first| first.to_ascii_uppercase());
-        let sentence: String = first.into_iter().chain(rest).chain(['.']).collect();
-        let piece = |(place, text): (usize, &str)| Piece { text: text.to_owned(), is_literal: place % 2 == 1 };
-        sentence.split('`').enumerate().map(piece).filter(|piece| !piece.text.is_empty()).collect()
-    }
-}
-
 /// `GET /codes`.
 pub async fn list(page: Page<Look>, QueryOf(query): QueryOf<Query>) -> page::Result<Response> {
     html(&CodesPage::new(page.frame(), query))
