@@ -10,13 +10,16 @@ use keymuster_scenarios::browser::{Browser, Look, Scheme};
 use keymuster_scenarios::storybook::Storybook;
 
 /// A page of a program's storybook, and what its picture is called.
-const PICTURES: [(&str, &str, &str); 6] = [
+const PICTURES: [(&str, &str, &str); 9] = [
     ("keymuster-host", "overview-typical", "host-overview"),
     ("keymuster-host", "clients-typical", "host-clients"),
     ("keymuster-host", "keys-typical", "host-keys"),
     ("keymuster-host", "setting-preview", "host-setting"),
     ("keymuster-host", "code-typical", "host-code"),
+    ("keymuster-host", "dns-typical", "host-dns"),
     ("keymuster-authority", "overview-typical", "authority-overview"),
+    ("keymuster-authority", "customer-typical", "authority-customer"),
+    ("keymuster-authority", "revoke-large", "authority-revoke"),
 ];
 /// More would be a burden to whoever fetches the repository.
 const PICTURE_BYTES: usize = 200_000;
