@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 
 use super::{Host, progress, say};
 use crate::browser::Browser;
-use crate::console::{Console, SignedIn};
+use crate::console::{ADMINISTRATOR, Console, SignedIn};
 use crate::cpu::median;
 use crate::fixture::Publisher;
 use crate::load::Machine;
@@ -31,14 +31,15 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let data_dir = options.keep.clone().unwrap_or_else(|| directory.path().join("host"));
-    if !data_dir.exists() {
+    let is_kept = data_dir.exists();
+    if !is_kept {
         progress("writing the ledger …");
         prepare::host_with_clients(&data_dir, &Publisher::new(1, 500), options.clients, 0)?;
         prepare::what_happened(&data_dir)?;
     }
     let mut host = Host::start(&data_dir)?;
     let console = Console::new("keymuster-host", host.administration, &data_dir);
-    let ada = console.claim(&mut host.running)?;
+    let ada = if is_kept { console.sign_in(ADMINISTRATOR)? } else { console.claim(&mut host.running)? };
     let browser = Browser::start()?;
     browser.open(&format!("http://{}/sign-in", host.administration))?;
     let (name, secret) = ada.cookie.split_once('=').context("no session")?;
