@@ -197,7 +197,12 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         state: State::ALL[usize::try_from(number).unwrap_or_default() % 7],
         first_asked: 1_790_000_000 - number * 90_061,
         last_asked: (number % 7 != 6).then_some(1_800_000_000 - number * 613),
-        lease_expires: (number % 7 < 4).then_some(1_810_000_000 + number * 4_211),
+        lease_expires: match number % 7 {
+            0 | 1 => Some(1_810_000_000 + number * 4_211),
+            2 => Some(1_801_000_000 + number * 4_211),
+            3 => Some(1_799_600_000 - number * 4_211),
+            _ => None,
+        },
         is_shared: number % 11 == 4,
     };
     let sample = |query: clients::Query, rows: Vec<ClientRow>, next: Option<&str>| {
