@@ -132,10 +132,11 @@ fn led_to(answer: &Answer, place: &str) {
     assert!(answer.header("location").starts_with(place), "{}", answer.header("location"));
 }
 
+/// Where a message stands alone, its first letter is a capital.
 #[track_caller]
 fn says(text: &str, parts: &[&str]) {
     for part in parts {
-        assert!(text.contains(part), "{part:?} is not in {text}");
+        assert!(text.to_lowercase().contains(&part.to_lowercase()), "{part:?} is not in {text}");
     }
 }
 
