@@ -45,7 +45,7 @@ fn a_change_is_shown_before_it_is_made() {
 
     let preview = ada.get(&format!("{RENEWAL}?publisher=fixture&value=2h")).unwrap();
     assert_eq!(preview.status, 200);
-    for part in ["would be <strong>2 hours</strong>", "leases that are held keep their own time", "Change it"] {
+    for part in ["would be <strong>2 hours</strong>", "Leases that are held keep their own time", "Change it"] {
         assert!(preview.body.contains(part), "{part:?} is not in {}", preview.body);
     }
     assert_eq!(renewal(&place, &host), before, "a preview has changed something");
