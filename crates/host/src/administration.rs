@@ -15,14 +15,15 @@ use keymuster_service::console::guard::guard;
 use keymuster_service::console::idempotency::once;
 use keymuster_service::console::{By, Console};
 use keymuster_service::database::Pool;
-use keymuster_service::edge::{Large, Limits};
+use keymuster_service::edge::{Large, Limits, Open};
 use keymuster_service::{Env, Problem, health, problem};
 
+use crate::dns::Progress;
 use crate::engine::Engine;
 use crate::glance::Glance;
 use crate::lookout::Lookout;
 use crate::site::Home;
-use crate::{acts, admin_api, pages, store};
+use crate::{acts, admin_api, metrics, pages, store};
 
 /// The port on which administrators reach a host that was told no other.
 pub const ADMINISTRATION_PORT: u16 = 1689;
@@ -40,6 +41,10 @@ pub struct Administration {
     pub data_dir: Arc<Path>,
     /// What DNS says.
     pub lookout: Lookout,
+    /// How keeping the host in DNS goes.
+    pub dns_progress: Progress,
+    /// The connections of clients.
+    pub open: Open,
 }
 
 impl FromRef<Administration> for Console {
@@ -58,6 +63,8 @@ impl Administration {
             glance: Glance::new(engine.clone(), pool.clone(), env.clone()),
             lookout: Lookout::new(Arc::clone(&data_dir), env.clone()),
             console: Console::new(&pages::PRODUCT, site, names, pool, env),
+            dns_progress: Progress::default(),
+            open: Open::default(),
             engine,
             data_dir,
         }
@@ -121,7 +128,8 @@ pub fn limits() -> Limits {
 /// Every route with its handler, and the list of all routes.
 pub fn routes(app: Administration) -> (Router, Vec<(Method, String)>) {
     let (api, description) = admin_api::routes();
-    let (router, mut table) = pages::routes().and_described(api, &description).into_parts();
+    let (router, mut table) =
+        pages::routes().get(metrics::PATH, metrics::show).and_described(api, &description).into_parts();
     let engine = app.engine.clone();
     let ready = move || engine.probe().map_err(|unavailable| unavailable.to_string());
     table.extend(["/livez", "/readyz", description::PATH].map(|path| (Method::GET, path.to_owned())));

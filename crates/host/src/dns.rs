@@ -21,7 +21,7 @@ use keymuster_core::id::NotAnId;
 pub use authority::primary;
 pub use compare::{Compared, Comparison, Own, Standing, compare};
 pub use follow::{keep_as_set, port, publication, zones};
-pub use keep::keep_published;
+pub use keep::{Kept, Progress, keep_published};
 pub use key::TsigKey;
 pub use look::{SrvRecord, look, look_at, system_servers};
 pub use name::DnsName;

@@ -21,6 +21,7 @@ use keymuster_core::refusal::Refusal;
 use keymuster_core::request::ClientRequest;
 use keymuster_service::database::{Checkpointer, Failure};
 use keymuster_service::{Env, Problem};
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::site::Home;
@@ -38,6 +39,8 @@ const BATCH_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Engine {
     queue: mpsc::Sender<Message>,
+    /// How long transactions took, in seconds.
+    commits: Histogram,
 }
 
 /// The writer's thread. It ends when every [`Engine`] is gone and the queue is empty.
@@ -140,11 +143,13 @@ impl Engine {
     /// Starts the writer on an open data directory.
     pub fn start(home: Home, data_dir: &Path, env: Env) -> anyhow::Result<(Engine, Running)> {
         let checkpoints = Checkpointer::start(&data_dir.join(store::FILE_NAME))?;
-        let mut writer = Writer::new(home.db, home.site, env)?;
+        // From a millisecond to two seconds: a disk of today, and one that nobody would want.
+        let commits = Histogram::new(exponential_buckets(0.001, 2.0, 12));
+        let mut writer = Writer::new(home.db, home.site, env, commits.clone())?;
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = std::thread::Builder::new().name("writer".into());
         let thread = thread.spawn(move || writer.run(waiting)).context("cannot start the writer's thread")?;
-        Ok((Engine { queue }, Running { thread, _checkpoints: checkpoints }))
+        Ok((Engine { queue, commits }, Running { thread, _checkpoints: checkpoints }))
     }
 
     /// Decides on a request, and returns when the decision is durable.
@@ -162,6 +167,17 @@ impl Engine {
         answer.await.unwrap_or(Err(Unavailable::Failed))
     }
 
+    /// How many requests and questions wait, and how many may.
+    pub fn waiting(&self) -> (usize, usize) {
+        let most = self.queue.max_capacity();
+        (most - self.queue.capacity(), most)
+    }
+
+    /// How long the transactions of requests took, in seconds.
+    pub fn commits(&self) -> &Histogram {
+        &self.commits
+    }
+
     /// Writes something harmless, in the queue behind everything that waits. May block.
     pub fn probe(&self) -> Result<(), Unavailable> {
         let (reply, answer) = oneshot::channel();
@@ -174,6 +190,23 @@ impl Running {
     /// Waits until everything that was queued is decided; every [`Engine`] must be gone.
     pub fn join(self) -> anyhow::Result<()> {
         self.thread.join().map_err(|_| anyhow::anyhow!("the writer has panicked; the log above says why"))
+    }
+}
+
+impl Unavailable {
+    /// All of them.
+    pub const ALL: [Unavailable; 5] =
+        [Unavailable::ReadOnly, Unavailable::Busy, Unavailable::ClockBehind, Unavailable::Damaged, Unavailable::Failed];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unavailable::ReadOnly => "read-only",
+            Unavailable::Busy => "busy",
+            Unavailable::ClockBehind => "clock-behind",
+            Unavailable::Damaged => "damaged",
+            Unavailable::Failed => "failed",
+        }
     }
 }
 

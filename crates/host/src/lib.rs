@@ -32,5 +32,6 @@ pub mod admin_api;
 pub mod administration;
 pub mod commands;
 pub mod lookout;
+pub mod metrics;
 pub mod pages;
 pub mod views;

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
-use keymuster_service::edge::{self, BindFailure, Limits};
+use keymuster_service::edge::{self, BindFailure, Limits, Open};
 use keymuster_service::{Stop, notify};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -42,12 +42,14 @@ pub struct Clients {
     /// Ends the listener that is in use.
     current: Stop,
     listeners: JoinSet<()>,
+    /// The connections of all listeners.
+    open: Open,
 }
 
 impl Clients {
     /// Begins to answer on a listener, and tells so on the board.
-    pub fn start(listener: TcpListener, router: Router, board: Board, serving: Serving) -> Clients {
-        let mut clients = Clients { router, board, serving, current: Stop::new(), listeners: JoinSet::new() };
+    pub fn start(listener: TcpListener, router: Router, board: Board, serving: Serving, open: Open) -> Clients {
+        let mut clients = Clients { router, board, serving, current: Stop::new(), listeners: JoinSet::new(), open };
         clients.serve(listener);
         clients.tell();
         notify::ready(&clients.status());
@@ -109,7 +111,8 @@ impl Clients {
 
     fn serve(&mut self, listener: TcpListener) {
         self.current = Stop::new();
-        self.listeners.spawn(edge::serve(listener, self.router.clone(), Limits::default(), self.current.clone()));
+        let limits = Limits { open: self.open.clone(), ..Limits::default() };
+        self.listeners.spawn(edge::serve(listener, self.router.clone(), limits, self.current.clone()));
         // Those that have ended are forgotten.
         while self.listeners.try_join_next().is_some() {}
     }

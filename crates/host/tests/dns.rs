@@ -11,8 +11,8 @@ use domain::base::{Message, MessageBuilder, Name, Rtype};
 use keymuster_core::codes::{self, Code};
 use keymuster_core::time::Timestamp;
 use keymuster_host::dns::{
-    Change, Own, Publication, SrvRecord, Standing, TsigKey, Zone, compare, keep_as_set, look, look_at, primary,
-    publish, withdraw,
+    Change, Own, Progress, Publication, SrvRecord, Standing, TsigKey, Zone, compare, keep_as_set, look, look_at,
+    primary, publish, withdraw,
 };
 use keymuster_host::serving::{Board, Serving};
 use keymuster_host::settings::{self, Dns, HostSettings};
@@ -329,7 +329,7 @@ async fn a_running_host_follows_its_settings_its_port_and_its_key() {
         }
         stop.now();
     };
-    tokio::join!(keep_as_set(directory.path().to_owned(), receiver, env(), stop.clone()), acting);
+    tokio::join!(keep_as_set(directory.path().to_owned(), receiver, Progress::default(), env(), stop.clone()), acting);
     assert_eq!(seen(&server, domain).await, ["4 9 3000 kms.example.test"], "a stopped host will be back");
 }
 

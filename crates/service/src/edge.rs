@@ -6,6 +6,7 @@
 mod accept;
 mod bind;
 mod connection;
+mod open;
 mod request;
 
 use std::net::SocketAddr;
@@ -20,6 +21,8 @@ use crate::Stop;
 use accept::Acceptor;
 pub use bind::{BindFailure, bind};
 use connection::Connections;
+use open::Entered;
+pub use open::Open;
 
 /// What one listener gives to its clients at most.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub struct Limits {
     pub drain: Duration,
     /// The paths whose requests get more than that.
     pub large: Vec<Large>,
+    /// How many connections there are, for whoever wants to know; listeners that share it count together.
+    pub open: Open,
 }
 
 /// What the requests to one path get instead, because many are served by each of them.
@@ -68,6 +73,7 @@ impl Default for Limits {
             connections: 15_000,
             drain: Duration::from_secs(20),
             large: Vec::new(),
+            open: Open::default(),
         }
     }
 }
@@ -79,7 +85,8 @@ impl Default for Limits {
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: Stop) {
     let (connections_max, drain) = (limits.connections, limits.drain);
     let places = Arc::new(Semaphore::new(connections_max as usize));
-    accept_until_stop(listener, Arc::new(Connections::new(router, limits, stop)), &places).await;
+    let open = limits.open.clone();
+    accept_until_stop(listener, Arc::new(Connections::new(router, limits, stop)), &places, &open).await;
 
     // Every connection holds a place, so having all of them means that all connections have ended.
     match tokio::time::timeout(drain, places.acquire_many(connections_max)).await {
@@ -92,7 +99,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
 }
 
 /// Returns after the stop, with the listener closed.
-async fn accept_until_stop(listener: TcpListener, connections: Arc<Connections>, places: &Arc<Semaphore>) {
+async fn accept_until_stop(listener: TcpListener, connections: Arc<Connections>, places: &Arc<Semaphore>, open: &Open) {
     let mut acceptor = Acceptor::new(listener);
     loop {
         let next = async {
@@ -104,16 +111,16 @@ async fn accept_until_stop(listener: TcpListener, connections: Arc<Connections>,
             () = connections.stop.asked() => break,
             accepted = next => accepted,
         };
-        start(&connections, place, stream, peer);
+        start(&connections, (place, open.enter()), stream, peer);
     }
     // What waits in the kernel's queue has asked as well; closing the listener would reset it.
     for (stream, peer) in acceptor.into_waiting() {
         let Ok(place) = Arc::clone(places).try_acquire_owned() else { return };
-        start(&connections, place, stream, peer);
+        start(&connections, (place, open.enter()), stream, peer);
     }
 }
 
-fn start(connections: &Arc<Connections>, place: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr) {
+fn start(connections: &Arc<Connections>, place: (OwnedSemaphorePermit, Entered), stream: TcpStream, peer: SocketAddr) {
     let connections = Arc::clone(connections);
     tokio::spawn(async move {
         connections.serve(stream, peer).await;

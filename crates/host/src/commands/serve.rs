@@ -101,9 +101,10 @@ async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Resu
         administrators.console.trust(provider);
     }
     let claim = administrators.console.start().await?;
+    let (open, progress) = (administrators.open.clone(), administrators.dns_progress.clone());
     let (for_administrators, _) = administration::routes(administrators);
     // Whoever reads where to ask is answered from here on: the system keeps connections until they are accepted.
-    let clients = Clients::start(clients, routes::clients(app), board, serving);
+    let clients = Clients::start(clients, routes::clients(app), board, serving, open);
     // Programs that started this one on port 0 read from here where it is.
     print(&format!("listening on http://{}\nadministration on http://{}\n", addresses.0, addresses.1))?;
     if let Some(token) = claim {
@@ -112,7 +113,7 @@ async fn serve(parts: Parts, data_dir: &Path, options: &Options) -> anyhow::Resu
     tracing::info!(clients = %addresses.0, administration = %addresses.1, "serving");
     tokio::join!(
         clients.follow(followed.clone(), stop.clone()),
-        dns::keep_as_set(data_dir.to_owned(), followed, env.clone(), stop.clone()),
+        dns::keep_as_set(data_dir.to_owned(), followed, progress, env.clone(), stop.clone()),
         forecast::watch(data_dir.to_owned(), env, stop.clone()),
         edge::serve(administration, for_administrators, administration::limits(), stop.clone()),
         look_on_hangup(&follower, hangups, stop),

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use keymuster_service::{Env, Stop};
 use tokio::sync::watch;
 
-use super::{PRIORITY, Publication, TsigKey, WEIGHT, Zone, keep_published};
+use super::{PRIORITY, Progress, Publication, TsigKey, WEIGHT, Zone, keep_published};
 use crate::settings::{Dns, HostSettings};
 use crate::{listening, serving, settings};
 
@@ -17,7 +17,13 @@ use crate::{listening, serving, settings};
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Keeps a running host in DNS as its settings say, until the stop.
-pub async fn keep_as_set(data_dir: PathBuf, mut settings: watch::Receiver<HostSettings>, env: Env, stop: Stop) {
+pub async fn keep_as_set(
+    data_dir: PathBuf,
+    mut settings: watch::Receiver<HostSettings>,
+    progress: Progress,
+    env: Env,
+    stop: Stop,
+) {
     let (publications, wanted) = watch::channel(None);
     let follow = async {
         let mut known = None;
@@ -25,7 +31,9 @@ pub async fn keep_as_set(data_dir: PathBuf, mut settings: watch::Receiver<HostSe
             let set = settings.borrow_and_update().clone();
             let seen = Seen { port: port(&data_dir, &set), key_file: modified(&set.dns), dns: set.dns };
             if known.as_ref() != Some(&seen) {
-                match publication(&seen.dns, seen.port) {
+                let publication = publication(&seen.dns, seen.port);
+                progress.send_modify(|kept| kept.is_unusable = publication.is_err());
+                match publication {
                     Ok(publication) => drop(publications.send_replace(publication)),
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "cannot publish in DNS as it is set"),
                 }
@@ -38,7 +46,7 @@ pub async fn keep_as_set(data_dir: PathBuf, mut settings: watch::Receiver<HostSe
             }
         }
     };
-    tokio::join!(follow, keep_published(wanted, env, stop.clone()));
+    tokio::join!(follow, keep_published(wanted, &progress, env, stop.clone()));
 }
 
 /// All that a publication follows from.

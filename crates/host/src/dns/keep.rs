@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use keymuster_core::time::Timestamp;
 use keymuster_service::exit::Coded;
 use keymuster_service::{Env, Stop};
 use tokio::sync::watch;
@@ -14,9 +15,28 @@ use super::publish::{publish, withdraw};
 /// Publications whose records may still be there; for more changes than this without one success the oldest is given up.
 const STANDING_MAX: usize = 16;
 
+/// How keeping the host in DNS goes, for whoever watches it; clones share it.
+pub type Progress = watch::Sender<Kept>;
+
+/// What became of the last attempts.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Kept {
+    /// When all records were last as they are wanted, while some were.
+    pub published_at: Option<Timestamp>,
+    /// Whether the last attempt failed.
+    pub is_failing: bool,
+    /// Whether what is set cannot be used, such as a broken key file.
+    pub is_unusable: bool,
+}
+
 /// Keeps DNS as the newest of these publications says, until the stop. Nothing is there to do while there is none.
-pub async fn keep_published(publications: watch::Receiver<Option<Publication>>, env: Env, stop: Stop) {
-    keep(publications, &env, &stop, PACE).await;
+pub async fn keep_published(
+    publications: watch::Receiver<Option<Publication>>,
+    progress: &Progress,
+    env: Env,
+    stop: Stop,
+) {
+    keep(publications, progress, &env, &stop, PACE).await;
 }
 
 /// When DNS is looked after again.
@@ -45,8 +65,14 @@ impl Pace {
     }
 }
 
-async fn keep(mut publications: watch::Receiver<Option<Publication>>, env: &Env, stop: &Stop, pace: Pace) {
-    let mut keeper = Keeper { env, pace, wanted: None, standing: Vec::new(), told: None, failures: 0 };
+async fn keep(
+    mut publications: watch::Receiver<Option<Publication>>,
+    progress: &Progress,
+    env: &Env,
+    stop: &Stop,
+    pace: Pace,
+) {
+    let mut keeper = Keeper { env, progress, pace, wanted: None, standing: Vec::new(), told: None, failures: 0 };
     loop {
         keeper.want(publications.borrow_and_update().clone());
         loop {
@@ -73,6 +99,7 @@ async fn changed(publications: &mut watch::Receiver<Option<Publication>>) {
 
 struct Keeper<'a> {
     env: &'a Env,
+    progress: &'a Progress,
     pace: Pace,
     wanted: Option<Publication>,
     /// Earlier publications that may still be in DNS, the oldest first.
@@ -98,6 +125,12 @@ impl Keeper<'_> {
         let had = !self.standing.is_empty();
         let settled = self.settle().await;
         self.failures = if settled.is_err() { self.failures + 1 } else { 0 };
+        self.progress.send_modify(|kept| {
+            kept.is_failing = settled.is_err();
+            if settled.is_ok() && self.wanted.is_some() {
+                kept.published_at = Some(self.env.now());
+            }
+        });
         let pause = self.pace.pause(self.failures);
         let news = match &settled {
             Err(failure) => failure.code.name,

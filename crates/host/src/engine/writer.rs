@@ -1,12 +1,14 @@
 //! The writer: takes what waits, decides it in one transaction, and answers once that is durable.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use keymuster_core::ledger::Head;
 use keymuster_core::muster::Muster;
 use keymuster_core::time::{MINUTE, Timestamp};
 use keymuster_service::Env;
 use keymuster_service::database::Failure;
+use prometheus_client::metrics::histogram::Histogram;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::mpsc;
 
@@ -35,6 +37,8 @@ pub(super) struct Writer {
     /// Requests that were decided, and the transactions it took.
     decided: u64,
     transactions: u64,
+    /// How long each of them took.
+    commits: Histogram,
 }
 
 /// What the writer remembers of the database, as others last left it.
@@ -49,12 +53,13 @@ struct Memory {
 }
 
 impl Writer {
-    pub(super) fn new(mut db: Connection, site: Site, env: Env) -> Result<Writer, Failure> {
+    pub(super) fn new(mut db: Connection, site: Site, env: Env, commits: Histogram) -> Result<Writer, Failure> {
         let tx = db.transaction()?;
         let (head, newest_entry) = store::ledger::head(&tx, site.host)?;
         let memory = Memory::new(&tx, site)?;
         tx.commit()?;
-        Ok(Writer { db, env, memory, head, newest_entry, failing: false, damaged: None, decided: 0, transactions: 0 })
+        let (failing, damaged, decided, transactions) = (false, None, 0, 0);
+        Ok(Writer { db, env, memory, head, newest_entry, failing, damaged, decided, transactions, commits })
     }
 
     /// Works until the queue is closed and empty.
@@ -109,7 +114,7 @@ impl Writer {
         if self.failing {
             self.recover()?;
         }
-        let now = self.now()?;
+        let (now, begin) = (self.now()?, Instant::now());
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Failure::from)?;
         // From here on nobody else writes.
         self.memory.refresh(&tx)?;
@@ -119,6 +124,7 @@ impl Writer {
         tx.commit().map_err(Failure::from)?;
         self.decided += asks.len() as u64;
         self.transactions += 1;
+        self.commits.observe(begin.elapsed().as_secs_f64());
         if changes.head != self.head {
             self.newest_entry = Some(now);
         }

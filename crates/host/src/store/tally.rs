@@ -28,6 +28,15 @@ pub fn since(tx: &Transaction<'_>, publisher: i64, since: Timestamp) -> Result<V
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Requests of all times: publisher, outcome, how many.
+pub fn totals(tx: &Transaction<'_>) -> Result<Vec<(i64, String, u64)>, Failure> {
+    let sql =
+        "SELECT publisher, outcome, SUM(requests) FROM tally GROUP BY publisher, outcome ORDER BY publisher, outcome";
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, number(row.get(2)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// How many requests had one outcome in one hour.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tally {

@@ -89,7 +89,7 @@ pub fn load(tx: &Transaction<'_>, data_dir: &Path, look: &Look, now: Timestamp) 
 }
 
 /// The count of this moment, with what the snapshot foretells.
-fn outlook(look: &Look, held: &Publisher, family: &Family, now: Timestamp) -> Outlook {
+pub(crate) fn outlook(look: &Look, held: &Publisher, family: &Family, now: Timestamp) -> Outlook {
     let scope = (held.number, family.number);
     let count = look.counts.iter().find(|counted| counted.scope == scope).map_or(0, |counted| counted.count);
     let foretold = look.snapshot.as_ref().and_then(|snapshot| snapshot.outlooks.get(&scope));

@@ -61,6 +61,7 @@ pub const TABLE: &[Line] = &[
     ("GET", "/settings", Persons(Look)),
     ("GET", "/settings/{name}", Persons(Look)),
     ("POST", "/settings/{name}", Persons(Settings)),
+    ("GET", "/metrics", Programs(Look)),
     ("GET", "/api/v1/overview", Programs(Look)),
     ("GET", "/api/v1/clients", Programs(Look)),
     ("GET", "/api/v1/clients/{publisher}/{client}", Programs(Look)),

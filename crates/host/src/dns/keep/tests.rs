@@ -57,6 +57,16 @@ async fn until(server: &NameServer, expected: [&str; 2]) {
 
 /// Runs `act` beside a keeper, then stops it and demands that it ends.
 async fn beside(publications: watch::Receiver<Option<Publication>>, pace: Pace, act: impl Future<Output = ()>) {
+    watched(publications, &Progress::default(), pace, act).await;
+}
+
+/// The same, and tells how it goes.
+async fn watched(
+    publications: watch::Receiver<Option<Publication>>,
+    progress: &Progress,
+    pace: Pace,
+    act: impl Future<Output = ()>,
+) {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
     let (stop, env) = (Stop::new(), Env::system());
@@ -65,7 +75,7 @@ async fn beside(publications: watch::Receiver<Option<Publication>>, pace: Pace, 
             act.await;
             stop.now();
         };
-        tokio::join!(keep(publications, &env, &stop, pace), acting);
+        tokio::join!(keep(publications, progress, &env, &stop, pace), acting);
     };
     tokio::time::timeout(2 * PATIENCE, both).await.expect("the keeper ends when it is told to stop");
 }
@@ -211,13 +221,18 @@ async fn a_server_that_is_away_is_tried_again_and_told_once() {
         };
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{:#?}", logged()));
     };
-    beside(receiver, QUICK, async {
-        for _ in 0..2 {
+    let progress = Progress::default();
+    watched(receiver, &progress, QUICK, async {
+        for round in 0..2 {
             door.is_open.store(false, Ordering::SeqCst);
             door.until_turned_away(5).await;
             until_told("cannot bring DNS up to date").await;
+            let kept = *progress.borrow();
+            assert_eq!((kept.is_failing, kept.published_at.is_some()), (true, round > 0));
             door.is_open.store(true, Ordering::SeqCst);
             until_told("published in DNS").await;
+            let kept = *progress.borrow();
+            assert_eq!((kept.is_failing, kept.published_at.is_some()), (false, true));
             until(&server, ["0 kms.a.test", "0 kms.a.test"]).await;
         }
     })
