@@ -1,6 +1,6 @@
 //! A real browser in which tests use the console as people do: they look for things by what they are called.
 //!
-//! What is looked for may still be on its way, so finding and checking wait, up to [`PATIENCE`], for the page to change;
+//! What is looked for may still be on its way, so finding and checking wait, up to `PATIENCE`, for the page to change;
 //! nothing sleeps. Each browser has a profile of its own and ends when it is dropped.
 
 mod checks;
