@@ -23,6 +23,9 @@ const BAD: &str = "<!doctype html><html lang=en><title>Bad</title><main><h1>Bad<
 const DARK: &str = "<!doctype html><html lang=en><title>Dark</title>
 <style>body { background: white } @media (prefers-color-scheme: dark) { body { background: black } }</style>";
 
+/// In a task of its own: that in which a page is read begins before the page is there to be told of it.
+const BUSY: &str = "<script>setTimeout(() => { const end = Date.now() + 400; while (Date.now() < end); }, 0)</script>";
+
 /// Serves a few pages for as long as the test runs.
 fn serve() -> SocketAddr {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -35,7 +38,7 @@ fn serve() -> SocketAddr {
         .route("/bad", get(Html(BAD)))
         .route("/dark", get(Html(DARK)))
         .route("/strict", get((strict, Html(BAD))))
-        .route("/busy", get(Html("<script>const end = Date.now() + 400; while (Date.now() < end);</script>")))
+        .route("/busy", get(Html(BUSY)))
         .route("/done", get(Html("<title>Done</title><p>Done")))
         .route("/file", get((file, "a,b\n")));
     std::thread::spawn(move || runtime.block_on(async { axum::serve(listener, routes).await }));
