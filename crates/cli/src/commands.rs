@@ -2,12 +2,15 @@
 
 mod activate;
 mod add;
-mod check;
+mod completions;
+mod doctor;
 mod expires;
 mod explain;
 mod host;
 mod inspect;
 mod install_key;
+mod manual;
+mod microsoft;
 mod rearm;
 mod release;
 mod remove_key;
@@ -19,7 +22,7 @@ mod slmgr;
 mod status;
 mod unset;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::answer::Answer;
 use crate::failure::Failure;
@@ -47,8 +50,9 @@ enum Command {
     Expires,
     /// Ask for activation now, over the network or by file.
     Activate(activate::Options),
-    /// Ask every host that would be found what it would answer, without being counted or granted anything.
-    Check,
+    /// Look at every link between this machine and its licence: names, hosts, clocks, key and what is held; say what is
+    /// wrong and what to do. Nothing is counted or granted. Exit codes: 0 well; 1 works, with a warning; 3 broken.
+    Doctor,
     /// Ask for the next lease now.
     Renew(Many),
     /// Give the lease back.
@@ -76,16 +80,35 @@ enum Command {
     /// The verbs of slmgr for the same things here, such as `-dlv` or `/skms HOST`; without one, they are listed.
     Slmgr(slmgr::Options),
     /// Administer a host of this machine or at the end of a tunnel, with a token, as its console does.
+    // `keymuster-host` has pages of its own, under the names that these would have.
+    #[command(display_name = "keymuster-remote-host")]
     Host(host::Options),
     /// Explain a code: what it means, why it happens, what to do.
     Explain(explain::Options),
+    /// The companion for administrators of Microsoft estates: it reads and explains setup keys, codes, pasted output, event
+    /// logs and DNS, converts and plans; it never sends or answers an activation request, and holds no secret of Microsoft's.
+    ///
+    /// It writes nothing but a file that you name. Everything but dns works without a network, on any system.
+    Microsoft(microsoft::Options),
+    /// Print what lets a shell complete this command line.
+    Completions(completions::Options),
+    /// Write the manual pages of this program.
+    Manual(manual::Options),
 }
 
 /// Runs the command that was asked for.
 pub fn run(arguments: Arguments) -> Result<Answer, Failure> {
     let machine = &arguments.machine;
     // These are about no product of this machine.
-    let is_of_machine = !matches!(arguments.command, Command::Inspect(_) | Command::Explain(_) | Command::Host(_));
+    let is_of_machine = !matches!(
+        arguments.command,
+        Command::Inspect(_)
+            | Command::Explain(_)
+            | Command::Host(_)
+            | Command::Microsoft(_)
+            | Command::Completions(_)
+            | Command::Manual(_)
+    );
     let result = run_command(machine, arguments.command);
     if is_of_machine { result.map_err(|failure| failure.with_help(|| machine.help_url())) } else { result }
 }
@@ -95,7 +118,7 @@ fn run_command(machine: &Machine, command: Command) -> Result<Answer, Failure> {
         Command::Status(many) => status::run(machine, &many),
         Command::Expires => expires::run(machine),
         Command::Activate(options) => activate::run(machine, &options),
-        Command::Check => check::run(machine),
+        Command::Doctor => doctor::run(machine),
         Command::Renew(many) => renew::run(machine, &many),
         Command::Release(many) => release::run(machine, &many),
         Command::InstallKey(options) => install_key::run(machine, &options),
@@ -110,5 +133,8 @@ fn run_command(machine: &Machine, command: Command) -> Result<Answer, Failure> {
         Command::Slmgr(options) => slmgr::run(machine, &options),
         Command::Host(options) => host::run(machine, &options),
         Command::Explain(options) => explain::run(&options),
+        Command::Microsoft(options) => microsoft::run(&options),
+        Command::Completions(options) => Ok(completions::run(&options, Arguments::command())),
+        Command::Manual(options) => manual::run(&options, Arguments::command()),
     }
 }

@@ -8,6 +8,10 @@ pub const REFUSED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// The outside world failed: the network, DNS, a disk, a host that does not work.
 pub const ENVIRONMENT: u8 = 3;
+/// `doctor`: it works, and something should be done.
+pub const WARNING: u8 = REFUSED;
+/// `doctor`: something does not work.
+pub const BROKEN: u8 = ENVIRONMENT;
 /// `status`, `expires`: at least one product is not licensed and its grace is over, or it was not started since it was
 /// re-armed.
 pub const NOT_LICENSED: u8 = 4;

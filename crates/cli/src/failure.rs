@@ -35,6 +35,11 @@ impl Failure {
         Failure { code: Some(code), ..Failure::new(message.into(), exit::INVALID) }
     }
 
+    /// Something that is not valid and no document of ours, so that no code fits.
+    pub fn not_valid(message: impl Into<String>, advice: impl Into<String>) -> Failure {
+        Failure { advice: Some(advice.into()), ..Failure::new(message.into(), exit::INVALID) }
+    }
+
     /// The outside world failed.
     pub fn environment(message: impl Into<String>, advice: impl Into<String>) -> Failure {
         Failure { advice: Some(advice.into()), ..Failure::new(message.into(), exit::ENVIRONMENT) }

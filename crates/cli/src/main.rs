@@ -5,6 +5,7 @@
 
 mod answer;
 mod commands;
+mod doctor;
 mod exit;
 mod failure;
 mod host_program;

@@ -1,17 +1,17 @@
-//! A host's administration interface, spoken to from elsewhere: with a token from a file, over HTTP to this machine alone.
+//! A host's administration interface, spoken to from elsewhere: with a token from a file, over TLS, or over HTTP to this
+//! machine alone.
 //!
 //! The token opens what it may open to whoever reads it, so it goes to no proxy, along no redirect and over no network
-//! without TLS: another machine's host is reached through an ssh tunnel.
+//! without TLS; and over TLS only to a host whose key was told, or for which the system's certificate authorities vouch.
 
+mod address;
 mod form;
 pub mod shown;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io::ErrorKind;
-use std::net::IpAddr;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,14 +19,18 @@ use keymuster_core::codes;
 use keymuster_core::id::to_hex;
 use serde_json::Value;
 use ureq::http::Request;
+use ureq::unversioned::resolver::DefaultResolver;
 
 use crate::answer::note;
 use crate::exit;
 use crate::failure::Failure;
+use address::Address;
 pub use form::Part;
 
-/// The host of this machine.
-pub const URL: &str = "http://127.0.0.1:1689";
+pub use address::{Key, URL};
+
+/// How long a connection may take, and the handshake that follows it.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// Longer than the host takes for anything: an exchange with an authority and photographs have 150 seconds.
 const WITHIN: Duration = Duration::from_secs(170);
 /// Lists come in pages far below this; the audit comes as a whole.
@@ -38,7 +42,7 @@ const DOCUMENTS: Range<u16> = 600..700;
 
 /// A host, and the token for it.
 pub struct Remote {
-    url: String,
+    address: Address,
     token: String,
 }
 
@@ -117,11 +121,9 @@ impl Ask {
 }
 
 impl Remote {
-    /// The host at `url`, which has to be on this machine, and the token in a file.
-    pub fn new(url: &str, token_file: &Path) -> Result<Remote, Failure> {
-        let url = url.trim_end_matches('/').to_owned();
-        check(&url)?;
-        Ok(Remote { url, token: token(token_file)? })
+    /// The host at `url`, whose own key may be known, and the token in a file.
+    pub fn new(url: &str, key: Option<Key>, token_file: &Path) -> Result<Remote, Failure> {
+        Ok(Remote { address: Address::parse(url, key)?, token: token(token_file)? })
     }
 
     /// Asks for facts, or has something done.
@@ -144,7 +146,7 @@ impl Remote {
         if key.is_some() && answered.as_ref().is_err_and(is_cut_off) {
             answered = self.send(ask, key.as_deref());
         }
-        let answered = answered.map_err(|error| self.unreachable(&error.to_string()))?;
+        let answered = answered.map_err(|error| self.failed(&error))?;
         if (200..300).contains(&answered.status) {
             return Ok(answered);
         }
@@ -159,8 +161,15 @@ impl Remote {
             .proxy(None)
             .timeout_global(Some(WITHIN))
             .build();
-        let agent = ureq::Agent::new_with_config(config);
-        let mut builder = Request::builder().method(ask.method).uri(self.address(ask));
+        let agent = match self.address.whom {
+            None => ureq::Agent::new_with_config(config),
+            Some(whom) => {
+                let ready = self.address.connect(whom, CONNECT_WITHIN)?;
+                ureq::Agent::with_parts(config, ready.into_connector(), DefaultResolver::default())
+            }
+        };
+        let mut builder = Request::builder().method(ask.method).uri(self.uri(ask));
+        builder = builder.header("host", &self.address.name);
         builder = builder.header("authorization", format!("Bearer {}", self.token));
         if let Some(key) = key {
             builder = builder.header("idempotency-key", key);
@@ -206,8 +215,9 @@ impl Remote {
         Ok(whole)
     }
 
-    fn address(&self, ask: &Ask) -> String {
-        let mut address = format!("{}/api/v1{}", self.url, ask.path);
+    /// An agent over TLS holds a connection that stands already, so that the scheme says nothing.
+    fn uri(&self, ask: &Ask) -> String {
+        let mut address = format!("http://{}/api/v1{}", self.address.name, ask.path);
         for (place, (name, value)) in ask.query.iter().enumerate() {
             let _ = write!(address, "{}{name}={}", if place == 0 { '?' } else { '&' }, encoded(value));
         }
@@ -215,9 +225,21 @@ impl Remote {
     }
 
     fn unreachable(&self, why: &str) -> Failure {
-        let advice = "see whether the host runs there: `keymuster-host status`; from another machine a tunnel leads to it: \
-                      `ssh -N -L 1689:127.0.0.1:1689 HOST`";
-        Failure::environment(format!("no answer from {}: {why}", self.url), advice)
+        let advice = "see whether the host runs there: `keymuster-host status`; from another machine take https:// where the \
+                      host listens for administrators, or a tunnel: `ssh -N -L 1689:127.0.0.1:1689 HOST`";
+        Failure::environment(format!("no answer from {}: {why}", self.address.url), advice)
+    }
+
+    fn failed(&self, error: &ureq::Error) -> Failure {
+        let is_untrusted = match error {
+            ureq::Error::Io(why) => why.get_ref().is_some_and(|why| why.is::<address::Untrusted>()),
+            _ => false,
+        };
+        if !is_untrusted {
+            return self.unreachable(&error.to_string());
+        }
+        let message = format!("{}: {error}; nothing was sent", self.address.url);
+        Failure::told(message, Some(&codes::CERTIFICATE_UNTRUSTED), exit::ENVIRONMENT)
     }
 }
 
@@ -246,28 +268,6 @@ pub fn encoded(text: &str) -> String {
     })
 }
 
-fn check(url: &str) -> Result<(), Failure> {
-    let tunnel = "open a tunnel, `ssh -N -L 1689:127.0.0.1:1689 HOST`, and use http://127.0.0.1:1689";
-    if url.starts_with("https://") {
-        return Err(Failure::usage(format!("{url}: https is not spoken here yet"), tunnel));
-    }
-    let wrong = || Failure::usage(format!("{url:?} is no address of a host"), format!("write it as {URL}"));
-    let authority = url.strip_prefix("http://").ok_or_else(wrong)?;
-    if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {
-        return Err(wrong());
-    }
-    let name = match authority.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').ok_or_else(wrong)?.0,
-        None => authority.split_once(':').map_or(authority, |(name, _)| name),
-    };
-    let is_here = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if is_here {
-        return Ok(());
-    }
-    let message = format!("{url} is another machine, and the token would cross the network for everybody to read");
-    Err(Failure::usage(message, tunnel))
-}
-
 fn token(path: &Path) -> Result<String, Failure> {
     let metadata = fs::metadata(path).map_err(|why| Failure::file(path, &why))?;
     let is_token = |token: &String| token.starts_with("kmt_") && token.bytes().all(|byte| byte.is_ascii_graphic());
@@ -277,10 +277,21 @@ fn token(path: &Path) -> Result<String, Failure> {
     let advice = "make one in the console under Accounts, and keep it in a file that only you read";
     let text = Some(text).filter(is_token);
     let text = text.ok_or_else(|| Failure::usage(format!("{shown} does not hold a token (kmt_…)"), advice))?;
-    if metadata.mode() & 0o077 != 0 {
+    if is_open_to_others(&metadata) {
         note(format!("note: others can read the token in {shown}; `chmod 600 {shown}`"));
     }
     Ok(text)
+}
+
+#[cfg(unix)]
+fn is_open_to_others(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(metadata) & 0o077 != 0
+}
+
+/// Rights on Windows are no mode; nothing is said about them.
+#[cfg(not(unix))]
+fn is_open_to_others(_: &fs::Metadata) -> bool {
+    false
 }
 
 /// What the host says instead of an answer.
@@ -333,7 +344,7 @@ mod tests {
             };
             answers.iter().map(serve).collect()
         });
-        (Remote { url, token: "kmt_a".to_owned() }, served)
+        (Remote { address: Address::parse(&url, None).unwrap(), token: "kmt_a".to_owned() }, served)
     }
 
     const YES: &str = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue";
@@ -356,30 +367,6 @@ mod tests {
             let (remote, served) = host(&[""]);
             assert!(remote.ask(&ask).is_err());
             assert!(!served.join().unwrap()[0].contains("idempotency-key"));
-        }
-    }
-
-    #[test]
-    fn tokens_stay_on_this_machine() {
-        for (url, expected) in [
-            ("http://127.0.0.1:1689", None),
-            ("http://127.8.9.1", None),
-            ("http://localhost:1", None),
-            ("http://[::1]:1689", None),
-            ("https://host.example", Some("https is not spoken")),
-            ("http://host.example:1689", Some("another machine")),
-            ("http://192.0.2.1", Some("another machine")),
-            ("http://localhost.example", Some("another machine")),
-            ("http://localhost@host.example", Some("no address")),
-            ("http://", Some("no address")),
-            ("ftp://127.0.0.1", Some("no address")),
-            ("127.0.0.1:1689", Some("no address")),
-        ] {
-            let said = check(url).err().map(|failure| failure.to_string());
-            match expected {
-                None => assert_eq!(said, None, "{url}"),
-                Some(part) => assert!(said.as_ref().is_some_and(|said| said.contains(part)), "{url}: {said:?}"),
-            }
         }
     }
 

@@ -58,7 +58,7 @@ fn exit_codes_and_messages() {
         (install("ABC"), 5, vec![], vec!["this text has 3 (KM-101 key-wrong-length)"]),
         ("activate".into(), 3, vec![], vec!["asking a host", "error: no host is set", "(KM-501 host-not-found)"]),
         ("activate --host 127.0.0.1:9".into(), 3, vec![], vec!["nothing listens at 127.0.0.1:9 (KM-503"]),
-        ("activate --host a/b".into(), 2, vec![], vec!["error: setting host is \"a/b\"; expected a name or an IP"]),
+        ("activate --host a/b".into(), 2, vec![], vec!["error: setting host is \"a/b\"; expected 1 to 6 names or IP"]),
         ("activate --request r".into(), 1, vec![], vec!["a request file is for a MAK", "(KM-217 wrong-way)"]),
         ("activate --response aurora.pack".into(), 5, vec![], vec!["no request of this client waits"]),
         ("activate --response none".into(), 3, vec![], vec!["error: cannot read none: No such file"]),

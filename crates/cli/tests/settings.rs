@@ -82,7 +82,7 @@ fn values_are_set_shown_and_taken_out() {
     });
     assert_eq!(file(&place), expected);
     let shown = json_of(&place, "settings --json");
-    let interval = &shown[0]["settings"][4];
+    let interval = &shown[0]["settings"][5];
     assert_eq!((&interval["name"], &interval["value_secs"]), (&json!("activation-interval"), &json!(1800)));
     assert_eq!((&interval["min_secs"], &interval["default"]), (&json!(900), &json!("2 hours")));
     assert_eq!(interval["source"], "settings.json, publisher aurora");
@@ -150,25 +150,25 @@ fn where_users_find_help_is_told_with_what_went_wrong() {
 }
 
 #[test]
-fn hosts_are_tried_without_being_counted() {
+fn the_doctor_tries_hosts_without_being_counted() {
     let place = Place::with_product();
-    let granter = Granter { count: 3, ..Granter::new(&Publisher::aurora(), &Env::system()) };
-    let mut refusals = 2;
+    let env = Env::system();
+    let granter = Granter { count: 3, ..Granter::new(&Publisher::aurora(), &env) };
+    let mut asked = 0;
     let host = Host::start(move |heard| {
         let mut report = granter.report(&heard.request);
         report.refusal = Some("threshold-not-met".parse().unwrap());
-        refusals -= 1;
-        match refusals {
-            1.. => Reaction::Bundle(granter.report_bundle(&report)),
-            0 => {
-                report.refusal = Some("clients-exhausted".parse().unwrap());
-                Reaction::Bundle(granter.report_bundle(&report))
-            }
-            _ => Reaction::refusal(403, "clock-skew", ""),
+        asked += 1;
+        match asked {
+            2 => report.refusal = Some("clients-exhausted".parse().unwrap()),
+            3 => report.time = report.time.plus(7200),
+            4.. => return Reaction::refusal(403, "clock-skew", ""),
+            _ => {}
         }
+        Reaction::Bundle(granter.report_bundle(&report))
     });
     let check = |arguments: &str, exit: i32, fragments: &[&str]| {
-        let arguments = format!("check --host {} {arguments}", host.address);
+        let arguments = format!("doctor --host {} {arguments}", host.address);
         let output = place.command(&arguments).output().unwrap();
         let (text, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(exit), "{text}\n{err}");
@@ -179,23 +179,33 @@ fn hosts_are_tried_without_being_counted() {
         text
     };
     let fragments = [
-        "answer count 3 of 5: healthy, will activate when 2 more clients have asked",
-        "found by set by hand: product or command line",
-        "customer acme",
-        "entitlement until 20",
+        "This client is not activated and may run until ",
+        " all the same; it will be activated when 2 more machines have asked.",
+        "(set by hand: product or command line): count 3 of 5: healthy, will activate when 2 more clients have asked \
+         (KM-201 threshold-not-met)",
+        "do: have 2 more machines ask",
+        "for Acme ends on ",
     ];
-    check("", 0, &fragments);
-    let fragments = ["would refuse a new client", "clients-exhausted)", "help: https://aurora.example/activation"];
-    check("", 1, &fragments);
-    let refused = check("--json", 1, &[]);
-    let refused: Value = serde_json::from_str(&refused).unwrap();
-    let found = &refused["hosts"][0];
+    let said = check("", 1, &fragments[..4]);
+    assert!(said.contains("host-entitlement  the entitlement of "), "{said}");
+    let fragments = [
+        "; it would not be activated: ",
+        "broken: ",
+        "(KM-208 clients-exhausted)",
+        "help: https://aurora.example/activation",
+    ];
+    check("", 3, &fragments);
+    let fragments = [" is 2 hours ahead of this machine's (KM-203 clock-skew)", "timedatectl set-ntp true"];
+    let apart = check("", 1, &fragments[1..]);
+    assert!(apart.contains("ahead of this machine's (KM-203 clock-skew)"), "{apart}");
+    let refused: Value = serde_json::from_str(&check("--json", 3, &[])).unwrap();
+    let found = &refused["products"][0]["hosts"][0];
     assert_eq!((&found["code"], &found["reachable"]), (&json!("clock-skew"), &json!(true)));
-    assert_eq!((&found["healthy"], &refused["healthy"]), (&json!(false), &json!(0)));
+    assert_eq!((&found["healthy"], &refused["verdict"]), (&json!(false), &json!("broken")));
     drop(host);
 
-    let nowhere = place.command("check").output().unwrap();
-    let fragments = ["DNS _keymuster._tcp.keymuster.invalid: ", "(KM-501 host-not-found)"];
+    let nowhere = place.command("doctor").output().unwrap();
+    let fragments = ["name server 127.0.0.1:9: ", "(KM-501 host-not-found)", "looked for in keymuster.invalid"];
     let text = String::from_utf8(nowhere.stdout).unwrap();
     assert_eq!(nowhere.status.code(), Some(3), "{text}");
     assert!(fragments.iter().all(|fragment| text.contains(fragment)), "{text}");

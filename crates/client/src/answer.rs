@@ -13,7 +13,7 @@ use keymuster_core::clock::{Mark, Reading};
 use keymuster_core::document::Signed;
 use keymuster_core::entitlement::Entitlement;
 use keymuster_core::fingerprint::digest;
-use keymuster_core::id::{ClientId, RequestId};
+use keymuster_core::id::{ClientId, RequestId, Slug};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::lease::{BACKDATED_SECS, Lease, Position};
 use keymuster_core::request::Act;
@@ -58,12 +58,22 @@ pub(crate) struct Accepted {
     pub now: Timestamp,
     /// From now to the next renewal, where there is one.
     pub renew_secs: Option<u64>,
+    /// The TLS key of the host that has granted it (SHA-256), where its entitlement names one.
+    pub tls_key: Option<[u8; 32]>,
 }
 
 impl Held {
     pub fn lease(&self) -> Option<(&Lease, &Entitlement)> {
         match &self.document {
             HeldDocument::Lease(pair) => Some((&pair.0, &pair.1)),
+            HeldDocument::Activation(_) => None,
+        }
+    }
+
+    /// The lease as the host signed it.
+    pub fn lease_bytes(&self) -> Option<&[u8]> {
+        match &self.document {
+            HeldDocument::Lease(pair) => Some(pair.0.bytes()),
             HeldDocument::Activation(_) => None,
         }
     }
@@ -130,8 +140,14 @@ impl Reader {
 }
 
 impl Loaded {
-    /// Reads the answer to the open request.
-    pub fn answer(&self, bundle: &Bundle, open: &Open, reading: Reading) -> Result<Accepted, Invalid> {
+    /// Reads the answer to the open request; where a customer is named, only that one's hosts are believed.
+    pub fn answer(
+        &self,
+        bundle: &Bundle,
+        open: &Open,
+        customer: Option<&Slug>,
+        reading: Reading,
+    ) -> Result<Accepted, Invalid> {
         let Loaded { reader, record, held, .. } = self;
         let known = record.revocations.as_ref().and_then(|bytes| reader.revocations(bytes));
         let chain = Chain::new(reader.product.trust(), bundle, known.clone())?;
@@ -144,7 +160,7 @@ impl Loaded {
 
         check_fingerprint(&document, open)?;
         let before = record.mark.mark().effective(reading).now;
-        check_customer(&document, held.as_ref().filter(|held| held.is_valid(before)))?;
+        check_customer(&document, held.as_ref().filter(|held| held.is_valid(before)), customer)?;
         let (mark, believed) = record.mark.mark().heard(document.issued(), reading);
         let now = mark.effective(reading).now;
         let by_duration = !believed || document.issued().plus(BACKDATED_SECS) < open.made_at;
@@ -156,6 +172,7 @@ impl Loaded {
         if let Some(at) = end.filter(|end| *end <= now) {
             return Err(Invalid::Expired { at });
         }
+        let tls_key = document.entitlement().and_then(|entitlement| entitlement.tls_spki);
         let is_newer = |list: &Signed<Revocations>| known.as_ref().is_none_or(|known| known.sequence < list.sequence);
         let revocations = chain.revocations().filter(|list| is_newer(list)).map(|_| revocations_of(bundle));
         let held = HeldRecord {
@@ -165,13 +182,20 @@ impl Loaded {
             facts: open.signed.fingerprint.clone(),
             out_of_tolerance_since: None,
         };
-        Ok(Accepted { held, revocations, mark, now, renew_secs })
+        Ok(Accepted { held, revocations, mark, now, renew_secs, tls_key })
     }
 }
 
 impl HeldDocument {
     fn is_lease(&self) -> bool {
         matches!(self, HeldDocument::Lease(_))
+    }
+
+    fn entitlement(&self) -> Option<&Entitlement> {
+        match self {
+            HeldDocument::Lease(pair) => Some(&pair.1),
+            HeldDocument::Activation(_) => None,
+        }
     }
 
     fn issued(&self) -> Timestamp {
@@ -205,9 +229,12 @@ fn check_fingerprint(document: &HeldDocument, open: &Open) -> Result<(), Invalid
     }
 }
 
-/// A client stays with its customer while it holds a lease of it.
-fn check_customer(document: &HeldDocument, valid: Option<&Held>) -> Result<(), Invalid> {
+/// A client stays with its customer while it holds a lease of it, and with the one that is set in any case.
+fn check_customer(document: &HeldDocument, valid: Option<&Held>, set: Option<&Slug>) -> Result<(), Invalid> {
     let HeldDocument::Lease(pair) = document else { return Ok(()) };
+    if set.is_some_and(|customer| *customer != pair.1.customer) {
+        return Err(Invalid::CustomerChanged);
+    }
     match valid.and_then(Held::lease) {
         Some((_, pinned)) if pinned.customer != pair.1.customer => Err(Invalid::CustomerChanged),
         _ => Ok(()),

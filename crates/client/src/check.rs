@@ -3,6 +3,7 @@
 //! Nothing of it is stored: neither the request nor its counter, nor what came of it.
 
 use std::fmt;
+use std::time::Instant;
 
 use keymuster_core::bundle::Bundle;
 use keymuster_core::chain::Chain;
@@ -20,8 +21,10 @@ use crate::answer::Held;
 use crate::client::{Client, Loaded};
 use crate::discovery::{Candidate, Finder, TARGETS_MAX};
 use crate::error::Error;
-use crate::status::Tried;
-use crate::transport::{Reply, post};
+use crate::route::{channel_to_hosts, via};
+use crate::status::{Tried, Via};
+use crate::tls::{Shown, Whom};
+use crate::transport::{Answered, Channel, Reply, To, post};
 
 /// What was found out about the hosts of this machine.
 #[derive(Debug)]
@@ -47,7 +50,6 @@ pub struct CheckedHost {
 
 /// A host's statement of what it would do.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
 pub struct HostReport {
     /// How the host licenses the edition.
     pub kind: LeaseKind,
@@ -67,6 +69,8 @@ pub struct HostReport {
     pub stop_at: Timestamp,
     /// Why this client would not accept a lease from there.
     pub objection: Option<Invalid>,
+    /// How the report has travelled.
+    pub via: Via,
 }
 
 impl HostReport {
@@ -137,7 +141,8 @@ impl Client {
         let mut searched = Vec::new();
         let mut candidates = finder.at_hand(last, loaded.now(&self.shared.settings.env));
         let mut hosts: Vec<CheckedHost> = Vec::new();
-        candidates.extend(finder.search(last, &mut searched).0);
+        let end = Instant::now() + self.shared.settings.timeouts.attempt();
+        candidates.extend(finder.search(last, end, &mut searched).0);
         for candidate in candidates {
             let address = candidate.address.to_string();
             if hosts.len() < TARGETS_MAX && hosts.iter().all(|host| host.address != address) {
@@ -150,15 +155,26 @@ impl Client {
     }
 
     /// Asks at one address of a host after the other, until one answers anything.
-    fn check_host(&self, candidate: &Candidate, finder: &Finder<'_>, loaded: &Loaded) -> Result<HostReport, Error> {
+    pub(crate) fn check_host(
+        &self,
+        candidate: &Candidate,
+        finder: &Finder<'_>,
+        loaded: &Loaded,
+    ) -> Result<HostReport, Error> {
         let host = candidate.address.to_string();
         let request = self.check_request(loaded);
+        let is_tls_only = candidate.address.tls_only;
+        let channel = if is_tls_only { Channel::TlsOnly(Whom::Host) } else { channel_to_hosts(loaded) };
         let mut last = Error::HostUnreachable { host: host.clone(), why: "no address".into() };
         for address in finder.addresses(candidate)? {
-            match post(address, &host, "/v1/activate", request.bytes(), self.shared.settings.timeouts) {
+            let to = To { address, host: &candidate.address, channel, timeouts: self.shared.settings.timeouts };
+            let Answered { reply, shown } = post(to, "/v1/activate", request.bytes());
+            match reply {
                 Ok(Reply::Bundle(bytes)) => {
-                    let report = Bundle::parse(&bytes).and_then(|bundle| self.judge(&bundle, request.request, loaded));
-                    return report.map_err(|why| Error::AnswerInvalid { from: host, why });
+                    let judge = |bundle| self.judge(&bundle, request.request, shown, loaded);
+                    return Bundle::parse(&bytes)
+                        .and_then(judge)
+                        .map_err(|why| Error::AnswerInvalid { from: host, why });
                 }
                 Ok(Reply::Done) => {
                     return Err(Error::NotAKeymusterHost { host, found: "an answer to something else".into() });
@@ -204,7 +220,13 @@ impl Client {
     }
 
     /// Reads a host's report, and adds what this client would say to its lease.
-    fn judge(&self, bundle: &Bundle, request: RequestId, loaded: &Loaded) -> Result<HostReport, Invalid> {
+    fn judge(
+        &self,
+        bundle: &Bundle,
+        request: RequestId,
+        shown: Option<Shown>,
+        loaded: &Loaded,
+    ) -> Result<HostReport, Invalid> {
         let reader = &loaded.reader;
         let known = loaded.record.revocations.as_ref().and_then(|bytes| reader.revocations(bytes));
         let chain = Chain::new(reader.product.trust(), bundle, known)?;
@@ -225,6 +247,7 @@ impl Client {
             warn_at: entitlement.warn_at,
             stop_at: entitlement.stop_at,
             objection: self.objection(&report, &entitlement, loaded),
+            via: via(shown, entitlement.tls_spki),
         })
     }
 
@@ -232,7 +255,9 @@ impl Client {
     fn objection(&self, report: &Report, entitlement: &Entitlement, loaded: &Loaded) -> Option<Invalid> {
         let now = loaded.now(&self.shared.settings.env);
         let valid = loaded.held.as_ref().filter(|held| held.is_valid(now)).and_then(Held::lease);
-        if valid.is_some_and(|(_, pinned)| pinned.customer != entitlement.customer) {
+        let in_force = self.in_force(loaded);
+        let is_other = |customer: &Slug| *customer != entitlement.customer;
+        if in_force.customer().is_some_and(is_other) || valid.is_some_and(|(_, pinned)| is_other(&pinned.customer)) {
             return Some(Invalid::CustomerChanged);
         }
         let held = loaded.held.as_ref().and_then(Held::position);

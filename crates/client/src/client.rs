@@ -21,8 +21,8 @@ use crate::opening::Opening;
 use crate::product::Product;
 use crate::record::{Identity, IdentityRecord, Mak, MarkRecord, Record};
 use crate::reminder::Reminder;
-use crate::settings::{SettingFault, Settings, SettingsFile};
-use crate::status::{HeldLease, KnownHost, LastRefusal, Notice, Status, Tried, Way};
+use crate::settings::{SettingFault, Settings, SettingsFile, TokenDirectory};
+use crate::status::{HeldLease, KnownHost, LastRefusal, Notice, Status, Tried, Via, Way};
 use crate::store::{Found, IDENTITY, Stamp, Store, state_name};
 
 /// Held for the moment of a write.
@@ -54,6 +54,7 @@ pub(crate) struct Shared {
     pub product: Product,
     pub settings: Settings,
     pub settings_file: SettingsFile,
+    pub tokens: TokenDirectory,
     pub store: Store,
     state_name: String,
     /// Locked for moments only, never while waiting for a disk's write, another process or the network.
@@ -112,7 +113,8 @@ impl Client {
         let loaded = open(&Opening { product: &product, settings: &settings, store: &store })?;
         let state_name = state_name(product.edition().id.as_str());
         let settings_file = SettingsFile::of(&settings.store);
-        let shared = Shared { product, settings, settings_file, store, state_name, loaded: Mutex::new(loaded) };
+        let tokens = TokenDirectory::of(&settings.tokens);
+        let shared = Shared { product, settings, settings_file, tokens, store, state_name, loaded: Mutex::new(loaded) };
         Ok(Client { shared: Arc::new(shared) })
     }
 
@@ -156,6 +158,7 @@ impl Client {
                 address: host.address,
                 found_by: host.found_by,
                 at: host.at,
+                via: host.via,
             }),
             last_contact: record.last_contact,
             last_refusal: record.last_refusal.clone().map(|refusal| LastRefusal {
@@ -379,6 +382,8 @@ fn notices(loaded: &Loaded, now: Timestamp, faults: Vec<SettingFault>) -> Vec<No
     let rearmed = loaded.rearmed_at.map(|_| Notice::Rearmed);
     let shared = loaded.record.shared.as_ref().and_then(|shared| Some((shared.times(now)?, shared.last_at)));
     let shared = shared.map(|(times, last_at)| Notice::IdentityShared { times, last_at });
+    let differs = loaded.record.host.as_ref().filter(|host| host.via == Some(Via::Differs));
+    let differs = differs.map(|host| Notice::CertificateDiffers { host: host.address.clone() });
     let faults = faults.into_iter().map(Notice::SettingIgnored);
-    [damaged, invalid, read_only, not_believed, rearmed, shared].into_iter().flatten().chain(faults).collect()
+    [damaged, invalid, read_only, not_believed, rearmed, shared, differs].into_iter().flatten().chain(faults).collect()
 }

@@ -144,7 +144,7 @@ impl Client {
     }
 
     /// What is to be asked for; nothing where a MAK has done its work.
-    fn act(&self) -> Result<Option<Act>, Error> {
+    pub(crate) fn act(&self) -> Result<Option<Act>, Error> {
         let env = &self.shared.settings.env;
         let loaded = self.current();
         let Some(mak) = &loaded.record.mak else { return Ok(Some(Act::Activate)) };
@@ -166,7 +166,8 @@ impl Client {
         let mut route = Route::new(self, act, stop);
         let open = self.check_way(act).and_then(|()| self.open_request(act));
         let result = open.and_then(|open| route.run(open));
-        let (is_for_authority, collected_by) = (route.is_for_authority, route.collected_by.take());
+        let (is_for_authority, collected_by, via) = (route.is_for_authority, route.collected_by.take(), route.via);
+        let asked = std::mem::take(&mut route.asked);
         let trail = route.into_trail();
         match result {
             Ok((outcome, host)) => self.update(|record| {
@@ -177,7 +178,8 @@ impl Client {
                     Outcome::TimeStated(_) => unreachable!("only a request for the time is answered so"),
                 }
                 if !is_for_authority {
-                    outcome::remember_host(record, &host);
+                    outcome::remember_host(record, &host, via);
+                    record.unhelpful = None;
                 }
             }),
             Err(error) => {
@@ -186,8 +188,11 @@ impl Client {
                 let _ = self.update(|record| {
                     record.trail = trail;
                     outcome::note_failure(record, &error, retry, env);
+                    if !is_for_authority {
+                        outcome::note_unhelpful(record, &asked);
+                    }
                     if let Some(host) = &collected_by {
-                        outcome::remember_host(record, host);
+                        outcome::remember_host(record, host, None);
                     }
                 });
                 Err(error)

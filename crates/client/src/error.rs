@@ -135,6 +135,14 @@ pub enum Error {
         /// The authority's URL.
         authority: String,
     },
+    /// Nobody whom this machine trusts vouches for the authority's certificate, so nothing was sent. The administrator adds
+    /// the certificate authority to the system's, or gives the authority's right name.
+    CertificateUntrusted {
+        /// The authority.
+        server: String,
+        /// What is wrong with the certificate.
+        why: String,
+    },
     /// The publisher has no authority on line, or its URL cannot be read. Carry a request file.
     AuthorityUnknown,
     /// The authority did not answer. It is asked again later, with the same request; or carry a request file.
@@ -250,6 +258,7 @@ impl Error {
             Error::HostFailed { said: None, .. } => &codes::HOST_FAILED,
             Error::AnswerInvalid { .. } => &codes::ANSWER_INVALID,
             Error::SecretOverPlainHttp { .. } => &codes::SECRET_OVER_PLAIN_HTTP,
+            Error::CertificateUntrusted { .. } => &codes::CERTIFICATE_UNTRUSTED,
             Error::NoRequestWaits => &codes::ANSWER_TO_ANOTHER_REQUEST,
             Error::ClockWrong { .. } => &codes::CLOCK_SUSPECT,
             Error::RearmsExhausted { .. } => &codes::REARMS_EXHAUSTED,
@@ -314,7 +323,10 @@ impl fmt::Display for Error {
                 write!(f, "the answer from {from} does not verify: {why} ({})", why.code())
             }
             Error::SecretOverPlainHttp { authority } => {
-                write!(f, "the MAK was not sent to {authority}: this program would send it unencrypted")
+                write!(f, "the MAK was not sent to {authority}: it would travel unencrypted")
+            }
+            Error::CertificateUntrusted { server, why } => {
+                write!(f, "nothing was sent to {server}, because nobody vouches for its certificate: {why}")
             }
             Error::AuthorityUnknown => f.write_str("the publisher's authority has no usable address"),
             Error::AuthorityUnreachable { authority, why } => {

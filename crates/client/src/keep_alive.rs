@@ -215,7 +215,7 @@ mod tests {
         let product = Product::new(trust, include_bytes!("../examples/aurora.pack"), "desk-pro-2026").unwrap();
         let directory = tempfile::tempdir().unwrap();
         let env = Env::fixed(Timestamp::from_secs(1_800_000_000), 1);
-        let host = Some(HostAddress { host: "127.0.0.1".into(), port: 9 });
+        let host = Some(HostAddress { host: "127.0.0.1".into(), port: 9, tls_only: false });
         let settings =
             Settings { store: directory.path().to_path_buf(), host, env: env.clone(), ..Settings::default() };
         let open = || Client::open_with(product.clone(), settings.clone()).unwrap();

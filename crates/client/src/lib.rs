@@ -33,6 +33,8 @@ mod settings;
 mod check;
 mod client;
 mod contact;
+#[doc(hidden)]
+pub mod examination;
 mod keep_alive;
 mod opening;
 mod rearm;
@@ -47,12 +49,15 @@ mod discovery;
 mod outcome;
 mod request;
 mod route;
+mod tls;
 mod tolerance;
 mod transport;
 
 // What is kept.
 mod record;
 mod store;
+#[cfg(windows)]
+mod windows;
 
 mod error;
 
@@ -70,7 +75,17 @@ pub use settings::{
     EffectiveSetting, Environment, HOST_PORT, HostAddress, Setting, SettingFault, SettingScope, SettingSource,
     SettingValue, Settings, SettingsFile, Timeouts, Ways,
 };
-pub use status::{HeldLease, HelpUrl, KnownHost, LastRefusal, Notice, Status, Tried, Way};
+pub use status::{HeldLease, HelpUrl, KnownHost, LastRefusal, Notice, Status, Tried, Via, Way};
+
+/// Connections over TLS for the command of this project, which asks hosts for more than licences; no part of the library's
+/// face.
+#[doc(hidden)]
+pub mod secured {
+    pub use crate::tls::{Failure, Ready, Whom, connect};
+}
+
+#[doc(hidden)]
+pub mod naming;
 
 /// The parsers of bytes from outside that are no part of the library's face, for the fuzz targets alone.
 #[cfg(fuzzing)]
@@ -81,9 +96,24 @@ pub mod outside {
         let _ = crate::discovery::read_dns_reply(bytes);
     }
 
+    /// The files in which other programs of the machine name its domains.
+    pub fn domains(bytes: &[u8]) {
+        crate::discovery::read_domains(bytes);
+    }
+
     /// A host's problem details.
     pub fn problem(bytes: &[u8]) {
         let _ = crate::transport::problem("host", bytes, None);
+    }
+
+    /// A token file.
+    pub fn token(bytes: &[u8]) {
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        if let Ok(token) = text.parse::<keymuster_core::client_token::ClientToken>() {
+            let again: keymuster_core::client_token::ClientToken =
+                token.to_string().parse().expect("what was written can be read");
+            assert_eq!(again.to_string(), token.to_string(), "there is one form of a token");
+        }
     }
 
     /// The settings file of a machine.

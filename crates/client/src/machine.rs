@@ -53,6 +53,12 @@ const PLACEHOLDERS: [&str; 12] = [
 
 /// The facts of the machine whose file system begins at `root`; what cannot be read is absent.
 pub(crate) fn read(root: &Path) -> Vec<RawFact> {
+    // On Windows such paths lead to the current drive, on which anybody may have made such files.
+    let told_by_files = if cfg!(windows) { Vec::new() } else { of_files(root) };
+    told_by_files.into_iter().chain(of_system()).collect()
+}
+
+fn of_files(root: &Path) -> Vec<RawFact> {
     let facts = [
         (MACHINE_ID, machine_id(root)),
         (BOARD_SERIAL, board(root)),
@@ -61,6 +67,17 @@ pub(crate) fn read(root: &Path) -> Vec<RawFact> {
         (VM_GENERATION, generation(root)),
     ];
     facts.into_iter().filter_map(|(kind, value)| Some(RawFact { kind, value: value? })).collect()
+}
+
+/// What the system tells otherwise than by files.
+#[cfg(windows)]
+fn of_system() -> Vec<RawFact> {
+    crate::windows::facts()
+}
+
+#[cfg(not(windows))]
+fn of_system() -> Vec<RawFact> {
+    Vec::new()
 }
 
 /// The facts as they may be kept and sent.
@@ -105,14 +122,14 @@ fn system_disk(root: &Path) -> Option<Vec<u8>> {
     places.iter().find_map(|place| serial(&device.join(place))).map(String::into_bytes)
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn device_number(path: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     let device = fs::metadata(path).ok()?.dev();
     Some(format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device)))
 }
 
-#[cfg(not(unix))]
+#[cfg(not(target_os = "linux"))]
 fn device_number(_: &Path) -> Option<String> {
     None
 }
@@ -172,7 +189,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     entries
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,13 +11,18 @@ use crate::discovery::Candidate;
 use crate::env::Env;
 use crate::error::Error;
 use crate::record::{HostRecord, Mak, MarkRecord, Pending, Record, RefusalRecord};
+use crate::settings::HostAddress;
+use crate::status::Via;
 
 /// The first delay after an attempt without an answer, in seconds; it doubles each time.
 const BACKOFF_SECS: u64 = 2;
+/// So many hosts that were asked in vain are remembered: more than a customer has, and than anybody can put before them
+/// without being noticed.
+const UNHELPFUL_MAX: usize = 64;
 
 /// Takes over an accepted answer.
 pub(crate) fn keep(record: &mut Record, accepted: &Accepted, env: &Env) {
-    let Accepted { held, revocations, mark, now, renew_secs } = accepted;
+    let Accepted { held, revocations, mark, now, renew_secs, .. } = accepted;
     record.held = Some(held.clone());
     record.mark = MarkRecord::of(mark);
     if let Some(list) = revocations {
@@ -40,10 +45,10 @@ pub(crate) fn let_go(record: &mut Record) {
     answered(record, record.mark.mark().at);
 }
 
-/// Notes who answered, for the next attempt.
-pub(crate) fn remember_host(record: &mut Record, host: &Candidate) {
+/// Notes who answered, and how, for the next attempt.
+pub(crate) fn remember_host(record: &mut Record, host: &Candidate, via: Option<Via>) {
     let at = record.mark.mark().at;
-    record.host = Some(HostRecord { address: host.address.to_string(), found_by: host.found_by.clone(), at });
+    record.host = Some(HostRecord { address: host.address.to_string(), found_by: host.found_by.clone(), at, via });
 }
 
 /// Notes what came instead of an answer, or the refusal, and when to ask again.
@@ -77,6 +82,17 @@ pub(crate) fn note_failure(record: &mut Record, error: &Error, retry: Interval, 
         env.up_to(doubled.min(retry.default_secs)).max(1)
     };
     record.next_attempt = Some(now.plus(secs));
+}
+
+/// Notes who was asked in vain, so that the next attempt begins with others.
+pub(crate) fn note_unhelpful(record: &mut Record, asked: &[HostAddress]) {
+    let asked: Vec<String> = asked.iter().map(ToString::to_string).collect();
+    let mut unhelpful = record.unhelpful.take().unwrap_or_default();
+    unhelpful.retain(|host| !asked.contains(host));
+    unhelpful.extend(asked);
+    let too_many = unhelpful.len().saturating_sub(UNHELPFUL_MAX);
+    unhelpful.drain(..too_many);
+    record.unhelpful = (!unhelpful.is_empty()).then_some(unhelpful);
 }
 
 fn answered(record: &mut Record, now: Timestamp) {

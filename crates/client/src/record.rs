@@ -15,6 +15,7 @@ use keymuster_core::time::{DAY, Timestamp};
 
 use crate::env::Env;
 use crate::machine::Salt;
+use crate::status::Via;
 
 /// `identity`: who this client is for one publisher, unless it was re-armed and has not begun anew.
 #[derive(Clone, Default, Encode, Decode)]
@@ -126,6 +127,9 @@ pub(crate) struct Record {
     /// When the user was told last how the product stands.
     #[n(19)]
     pub reminded_at: Option<Timestamp>,
+    /// Hosts that were asked since the last answer that was accepted, and gave none; the one asked longest ago first.
+    #[n(20)]
+    pub unhelpful: Option<Vec<String>>,
 }
 
 impl Record {
@@ -151,6 +155,7 @@ impl Record {
             time_request: None,
             shared: None,
             reminded_at: None,
+            unhelpful: None,
         }
     }
 
@@ -313,6 +318,8 @@ pub(crate) struct HostRecord {
     pub found_by: String,
     #[n(3)]
     pub at: Timestamp,
+    #[n(4)]
+    pub via: Option<Via>,
 }
 
 #[derive(Clone, Encode, Decode)]

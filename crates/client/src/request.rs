@@ -44,6 +44,9 @@ impl Client {
         let Loaded { identity, held, .. } = &loaded;
         let Shared { settings, product, .. } = &*self.shared;
         let lease = held.as_ref().and_then(Held::lease).map(|(lease, _)| lease);
+        // A host whose ledger was set back learns from it what it has forgotten.
+        let shown = held.as_ref().filter(|_| act == Act::Activate).and_then(Held::lease_bytes);
+        let shown = shown.and_then(ClientRequest::showing);
         let reading = settings.env.reading();
         let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
         let standing = self.status().state.standing();
@@ -76,7 +79,7 @@ impl Client {
                 fingerprint: self.facts_sent(record, act),
                 replaces: None,
                 standing: Some(standing),
-                extensions: None,
+                extensions: shown,
             };
             let signed = Signed::sign(request, &identity.secret());
             let signed = signed.expect("a request of this program keeps the rules of its own documents");
@@ -102,7 +105,9 @@ impl Client {
     }
 
     pub(crate) fn accept(&self, bundle: &Bundle, open: &Open) -> Result<Accepted, Invalid> {
-        self.current().answer(bundle, open, self.shared.settings.env.reading())
+        let loaded = self.current();
+        let in_force = self.in_force(&loaded);
+        loaded.answer(bundle, open, in_force.customer(), self.shared.settings.env.reading())
     }
 
     /// A new request in place of one that a host called replayed, numbered above what the host has seen; none where the

@@ -1,20 +1,24 @@
 //! From host to host with one request, until one answers in a way that decides (`docs/spec/client-state.md`, 3).
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use keymuster_core::bundle::Bundle;
-use keymuster_core::codes::{self, Code};
+use keymuster_core::codes;
+use keymuster_core::lease::Transport;
 use keymuster_core::request::Act;
 use keymuster_core::time::Timestamp;
 
-use crate::answer::Accepted;
-use crate::client::Client;
+use crate::answer::{Accepted, Held};
+use crate::client::{Client, Loaded};
 use crate::discovery::{Candidate, Finder, TARGETS_MAX};
 use crate::error::Error;
-use crate::record::TriedRecord;
+use crate::record::{HostRecord, TriedRecord};
 use crate::request::Open;
-use crate::settings::HostAddress;
-use crate::transport::{Reply, post};
+use crate::settings::{HostAddress, Timeouts};
+use crate::status::Via;
+use crate::tls::{Shown, Whom};
+use crate::transport::{Answered, Channel, Reply, To, post};
 
 /// What a host did.
 pub(crate) enum Outcome {
@@ -31,32 +35,40 @@ pub(crate) struct Route<'a> {
     /// Looked at before every new connection.
     stop: &'a dyn Fn() -> bool,
     trail: Vec<TriedRecord>,
-    /// A request is numbered anew once, or two hosts that disagree would go on for ever.
+    /// When nothing more is begun, whatever was found.
+    end: Instant,
+    /// Who was asked, in order.
+    pub asked: Vec<HostAddress>,
+    /// A request is numbered anew once for each host, or one that is never content would go on for ever.
     renumbered: bool,
     /// Whether the publisher's authority is asked, and no host.
     pub is_for_authority: bool,
     /// The host that has collected the request.
     pub collected_by: Option<Candidate>,
+    /// How the grant that was accepted has travelled.
+    pub via: Option<Via>,
 }
 
-/// The port of a URL that names none.
+/// The ports of URLs that name none.
 const HTTP_PORT: u16 = 80;
-
-/// Refusals that speak for one host alone: another may serve what this one does not.
-static OF_THIS_HOST: [&Code; 6] = [
-    &codes::PUBLISHER_UNKNOWN,
-    &codes::EDITION_UNKNOWN,
-    &codes::EDITION_NOT_COVERED,
-    &codes::ENTITLEMENT_EXPIRED,
-    &codes::HOST_NOT_ACTIVATED,
-    &codes::EXCHANGE_FULL,
-];
+const HTTPS_PORT: u16 = 443;
 
 impl<'a> Route<'a> {
     pub fn new(client: &'a Client, act: Act, stop: &'a dyn Fn() -> bool) -> Route<'a> {
         let finder = client.finder();
-        let (is_for_authority, collected_by) = (false, None);
-        Route { client, act, finder, stop, trail: Vec::new(), renumbered: false, is_for_authority, collected_by }
+        Route {
+            client,
+            act,
+            finder,
+            stop,
+            trail: Vec::new(),
+            end: Instant::now() + client.shared.settings.timeouts.attempt(),
+            asked: Vec::new(),
+            renumbered: false,
+            is_for_authority: false,
+            collected_by: None,
+            via: None,
+        }
     }
 
     pub fn into_trail(self) -> Vec<TriedRecord> {
@@ -68,21 +80,22 @@ impl<'a> Route<'a> {
         // A request with a MAK goes to the authority, and one without is for a host to collect.
         self.is_for_authority = self.act == Act::ResetTime || open.signed.key.is_some();
         let record = self.client.current().record;
-        let (mut tried, mut errors, mut domains) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut errors, mut domains) = (Vec::new(), Vec::new());
         let mut queue = match self.is_for_authority {
-            true => vec![self.authority()?],
+            true => vec![authority(self.client)?],
             false => self.finder.at_hand(record.host.as_ref(), open.made_at),
         };
         for is_last in [self.is_for_authority, true] {
             for candidate in queue {
-                if tried.contains(&candidate.address) || tried.len() == TARGETS_MAX || (self.stop)() {
+                if !self.may_ask(&candidate, record.host.as_ref()) {
                     continue;
                 }
-                tried.push(candidate.address.clone());
+                self.asked.push(candidate.address.clone());
                 match self.ask(&candidate, &mut open) {
                     Ok(outcome) => return Ok((outcome, candidate)),
-                    Err(error) if decides(&error) => {
-                        self.collected_by = Some(candidate).filter(|_| is_pending(&error));
+                    Err(error) if is_hopeless(&error) => return Err(error),
+                    Err(error) if self.act == Act::Mak && is_pending(&error) => {
+                        self.collected_by = Some(candidate);
                         return Err(error);
                     }
                     Err(error) => errors.push(error),
@@ -91,10 +104,36 @@ impl<'a> Route<'a> {
             if is_last {
                 break;
             }
-            (queue, domains) = self.finder.search(record.host.as_ref(), &mut self.trail);
+            (queue, domains) = self.finder.search(record.host.as_ref(), self.end, &mut self.trail);
+            put_unhelpful_last(&mut queue, record.unhelpful.as_deref().unwrap_or_default());
         }
+        Err(self.most_telling(errors).unwrap_or(Error::HostNotFound { domains }))
+    }
+
+    /// Whether this host is asked in this attempt. The one that answered last always is: whatever others put into DNS before
+    /// it, it has been believed.
+    fn may_ask(&self, candidate: &Candidate, last: Option<&HostRecord>) -> bool {
+        let is_last = || last.is_some_and(|last| last.address == candidate.address.to_string());
+        let is_new = !self.asked.contains(&candidate.address);
+        is_new && (self.asked.len() < TARGETS_MAX || is_last()) && Instant::now() < self.end && !(self.stop)()
+    }
+
+    /// Of several failures the one that says most. A refusal is signed by nobody, so that where others were asked too, none
+    /// keeps the client waiting for longer than a failed attempt would.
+    fn most_telling(&self, mut errors: Vec<Error>) -> Option<Error> {
+        let usual = Duration::from_secs(self.client.retry().default_secs);
+        let told = |error: &Error| match error {
+            Error::Refused(refused) => refused.retry_after,
+            _ => None,
+        };
+        let soonest = errors.iter().map(|error| told(error).unwrap_or(usual)).min().filter(|wait| *wait < usual);
+        let are_several = errors.len() > 1;
         errors.sort_by_key(rank);
-        Err(errors.into_iter().next().unwrap_or(Error::HostNotFound { domains }))
+        let mut first = errors.into_iter().next();
+        if let (Some(Error::Refused(refused)), true) = (&mut first, are_several) {
+            refused.retry_after = soonest;
+        }
+        first
     }
 
     /// Asks one host, and notes what came of it.
@@ -112,8 +151,15 @@ impl<'a> Route<'a> {
     /// Asks at one address of a host after the other, until one answers anything.
     fn ask_any(&mut self, candidate: &Candidate, open: &mut Open) -> Result<Outcome, Error> {
         let mut last = Error::HostUnreachable { host: candidate.address.to_string(), why: "no address".into() };
+        let timeouts = self.client.shared.settings.timeouts;
+        let end = Instant::now() + timeouts.one_host();
+        self.renumbered = false;
         for address in self.addresses(candidate)? {
-            match self.ask_at(address, candidate, open) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            match self.ask_at((address, timeouts.within(left)), candidate, open) {
                 Err(error @ (Error::HostUnreachable { .. } | Error::ConnectionRefused { .. })) => last = error,
                 decided => return decided,
             }
@@ -121,15 +167,22 @@ impl<'a> Route<'a> {
         Err(last)
     }
 
-    fn ask_at(&mut self, address: SocketAddr, candidate: &Candidate, open: &mut Open) -> Result<Outcome, Error> {
+    fn ask_at(
+        &mut self,
+        (address, timeouts): (SocketAddr, Timeouts),
+        candidate: &Candidate,
+        open: &mut Open,
+    ) -> Result<Outcome, Error> {
         let host = candidate.address.to_string();
-        let timeouts = self.client.shared.settings.timeouts;
+        let to = To { address, host: &candidate.address, channel: self.channel_to(candidate), timeouts };
         let path = if self.act == Act::Release { "/v1/release" } else { "/v1/activate" };
-        match (post(address, &host, path, open.signed.bytes(), timeouts), self.act) {
+        let Answered { reply, shown } = post(to, path, open.signed.bytes());
+        match (reply, self.act) {
             (Ok(Reply::Done), Act::Release) => Ok(Outcome::Released),
             (Ok(Reply::Bundle(bytes)), Act::Activate | Act::Mak) => {
                 let accepted = Bundle::parse(&bytes).and_then(|bundle| self.client.accept(&bundle, open));
                 let accepted = accepted.map_err(|why| Error::AnswerInvalid { from: host, why })?;
+                self.via = Some(via(shown, accepted.tls_key));
                 Ok(Outcome::Accepted(Box::new(accepted)))
             }
             (Ok(Reply::Bundle(bytes)), Act::ResetTime) => {
@@ -143,7 +196,7 @@ impl<'a> Route<'a> {
                 match self.client.renumbered(open, seen)? {
                     Some(anew) => {
                         *open = anew;
-                        self.ask_at(address, candidate, open)
+                        self.ask_at((address, timeouts), candidate, open)
                     }
                     None => Err(Error::Refused(refused)),
                 }
@@ -152,10 +205,20 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Where to connect; a MAK goes to this machine alone, because it would go unencrypted.
+    /// How this host or the authority is asked.
+    fn channel_to(&self, candidate: &Candidate) -> Channel {
+        match (self.is_for_authority, candidate.address.tls_only) {
+            (true, true) => Channel::TlsOnly(Whom::Vouched),
+            (true, false) => Channel::PlainOnly,
+            (false, true) => Channel::TlsOnly(Whom::Host),
+            (false, false) => channel_to_hosts(&self.client.current()),
+        }
+    }
+
+    /// Where to connect; a MAK goes to this machine alone where it would go unencrypted.
     fn addresses(&self, candidate: &Candidate) -> Result<Vec<SocketAddr>, Error> {
         let mut addresses = self.finder.addresses(candidate)?;
-        if self.act == Act::Mak && self.is_for_authority {
+        if self.act == Act::Mak && self.is_for_authority && !candidate.address.tls_only {
             addresses.retain(|address| address.ip().is_loopback());
             if addresses.is_empty() {
                 return Err(Error::SecretOverPlainHttp { authority: candidate.address.to_string() });
@@ -163,16 +226,39 @@ impl<'a> Route<'a> {
         }
         Ok(addresses)
     }
+}
 
-    fn authority(&self) -> Result<Candidate, Error> {
-        let trusted = self.client.product().trust().authority.as_ref();
-        let url = self.client.shared.settings.authority.as_ref().or(trusted).ok_or(Error::AuthorityUnknown)?;
-        if self.act == Act::Mak && url.starts_with("https://") {
-            return Err(Error::SecretOverPlainHttp { authority: url.clone() });
-        }
-        let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-        let address = host.and_then(|host| HostAddress::parse(host, HTTP_PORT)).ok_or(Error::AuthorityUnknown)?;
-        Ok(Candidate::by_hand(address, "set by hand".into()))
+/// Where the publisher's authority is asked.
+pub(crate) fn authority(client: &Client) -> Result<Candidate, Error> {
+    let trusted = client.product().trust().authority.as_ref();
+    let url = client.shared.settings.authority.as_ref().or(trusted).ok_or(Error::AuthorityUnknown)?;
+    let url = url.trim_end_matches('/');
+    let address = match url.strip_prefix("http://") {
+        Some(host) => HostAddress::parse(host, HTTP_PORT).filter(|address| !address.tls_only),
+        None => HostAddress::parse(url, HTTPS_PORT).filter(|address| address.tls_only),
+    };
+    let address = address.ok_or(Error::AuthorityUnknown)?;
+    Ok(Candidate::by_hand(address, "set by hand".into()))
+}
+
+/// How hosts are asked, by what they said in what is held: over TLS once they are known to speak it, and in no other way
+/// where the customer wants that.
+pub(crate) fn channel_to_hosts(loaded: &Loaded) -> Channel {
+    match loaded.held.as_ref().and_then(Held::lease) {
+        Some((lease, _)) if lease.transport == Some(Transport::TlsOnly) => Channel::TlsOnly(Whom::Host),
+        Some((_, entitlement)) if entitlement.tls_spki.is_some() => Channel::TlsFirst,
+        _ => Channel::PlainFirst,
+    }
+}
+
+/// How an answer has travelled, by the key that its entitlement names.
+pub(crate) fn via(shown: Option<Shown>, named: Option<[u8; 32]>) -> Via {
+    match (shown, named) {
+        (None, _) => Via::Plain,
+        (Some(shown), Some(named)) if shown.spki == named => Via::Recognised,
+        (Some(Shown { is_vouched: true, .. }), _) => Via::Vouched,
+        (Some(_), Some(_)) => Via::Differs,
+        (Some(_), None) => Via::Unnamed,
     }
 }
 
@@ -186,13 +272,19 @@ fn of_authority(error: Error) -> Error {
     Error::AuthorityUnreachable { authority, why }
 }
 
-/// Whether no other host is asked after this.
-fn decides(error: &Error) -> bool {
-    match error {
-        Error::Refused(refused) => !OF_THIS_HOST.iter().any(|code| refused.is(code)),
-        Error::StateUnwritable { .. } | Error::SecretOverPlainHttp { .. } => true,
-        _ => false,
-    }
+/// Whether nobody could do better. Whatever one host says is no reason to leave out the next, since anybody may have led
+/// the client to it.
+fn is_hopeless(error: &Error) -> bool {
+    matches!(error, Error::StateUnwritable { .. } | Error::SecretOverPlainHttp { .. })
+}
+
+/// Puts the hosts that were asked in vain behind the others, and among them the one first that was asked longest ago.
+fn put_unhelpful_last(queue: &mut [Candidate], unhelpful: &[String]) {
+    let place = |candidate: &Candidate| {
+        let address = candidate.address.to_string();
+        unhelpful.iter().position(|host| *host == address).map_or(0, |place| place + 1)
+    };
+    queue.sort_by_cached_key(place);
 }
 
 /// Whether the host has collected the request and waits for the authority's answer.

@@ -6,6 +6,7 @@ mod file;
 mod in_force;
 mod name;
 mod of_client;
+mod tokens;
 mod value;
 
 use std::env;
@@ -17,7 +18,7 @@ use keymuster_core::id::Label;
 
 use crate::env::Env;
 use crate::error::Error;
-use address::name_server;
+pub(crate) use address::name_server;
 
 pub use address::{HOST_PORT, HostAddress};
 #[cfg(fuzzing)]
@@ -26,7 +27,8 @@ pub use file::{SettingFault, SettingScope, SettingsFile};
 pub use in_force::{EffectiveSetting, SettingSource};
 pub(crate) use in_force::{InForce, Sources};
 pub use name::Setting;
-pub(crate) use value::{DOMAINS_MAX, SERVERS_MAX};
+pub(crate) use tokens::TokenDirectory;
+pub(crate) use value::{DOMAINS_MAX, SERVERS_MAX, domain};
 pub use value::{SettingValue, Ways};
 
 /// How one client works on one machine.
@@ -45,6 +47,8 @@ pub struct Settings {
     /// The directory of the store; by default one for the whole machine where this process may write there, else the
     /// user's own.
     pub store: PathBuf,
+    /// The directory of the token files, which say where products find their hosts (`docs/spec/client-tokens.md`).
+    pub tokens: PathBuf,
     /// The host to ask, set by hand; no other is looked for then.
     pub host: Option<HostAddress>,
     /// The DNS domains that are searched for hosts; empty for what the administrator says, or those of the machine.
@@ -95,6 +99,24 @@ pub struct Timeouts {
     pub dns: Duration,
 }
 
+impl Timeouts {
+    /// For a whole attempt, whatever anybody in the network does: about a minute by default.
+    pub(crate) fn attempt(&self) -> Duration {
+        4 * (self.one_host() + self.dns)
+    }
+
+    /// For all addresses of one host.
+    pub(crate) fn one_host(&self) -> Duration {
+        self.connect + self.answer
+    }
+
+    /// The same, but no longer than `left` altogether.
+    pub(crate) fn within(self, left: Duration) -> Timeouts {
+        let connect = self.connect.min(left);
+        Timeouts { connect, answer: self.answer.min(left.saturating_sub(connect)), ..self }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Timeouts {
         let secs = Duration::from_secs;
@@ -107,6 +129,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             store: default_store(),
+            tokens: tokens::default_directory(),
             host: None,
             domains: Vec::new(),
             dns_servers: Vec::new(),
@@ -125,13 +148,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults with what the environment says: `KEYMUSTER_STORE` (a directory), and the variables of
-    /// [`Environment`].
+    /// The defaults with what the environment says: `KEYMUSTER_STORE` and `KEYMUSTER_TOKENS` (directories), and the
+    /// variables of [`Environment`].
     pub fn from_environment() -> Result<Settings, Error> {
         let mut settings = Settings { environment: Environment::read()?, ..Settings::default() };
-        if let Some(store) = env::var_os("KEYMUSTER_STORE").filter(|store| !store.is_empty()) {
-            settings.store = PathBuf::from(store);
-        }
+        let directory = |variable| env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
+        settings.store = directory("KEYMUSTER_STORE").unwrap_or(settings.store);
+        settings.tokens = directory("KEYMUSTER_TOKENS").unwrap_or(settings.tokens);
         Ok(settings)
     }
 }
@@ -174,5 +197,16 @@ fn default_store() -> PathBuf {
 #[cfg(not(unix))]
 fn default_store() -> PathBuf {
     let set = |variable| env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("LOCALAPPDATA").or_else(|| set("PROGRAMDATA")).unwrap_or_else(env::temp_dir).join("keymuster")
+    let machine = set("PROGRAMDATA").map(|data| data.join("keymuster")).filter(|machine| may_write_in(machine));
+    machine.unwrap_or_else(|| set("LOCALAPPDATA").unwrap_or_else(env::temp_dir).join("keymuster"))
+}
+
+/// Whether the directory is there and lets this process make files: without asking for access lists, by making one.
+///
+/// What a program makes in `%ProgramData%` every user may read, so only an administrator makes the directory.
+#[cfg(not(unix))]
+fn may_write_in(directory: &std::path::Path) -> bool {
+    let probe = directory.join(format!("probe-{}", std::process::id()));
+    let made = std::fs::File::create_new(&probe).is_ok();
+    made && std::fs::remove_file(&probe).is_ok()
 }

@@ -9,6 +9,7 @@ use keymuster_core::invalid::Invalid;
 use keymuster_core::lease::LeaseKind;
 use keymuster_core::state::State;
 use keymuster_core::time::Timestamp;
+use minicbor::{Decode, Encode};
 
 use crate::reminder::Reminder;
 use crate::settings::{SettingFault, SettingSource};
@@ -111,6 +112,41 @@ pub struct HeldLease {
     pub pool: Option<Slug>,
 }
 
+/// How the last answer of a host travelled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum Via {
+    /// In plain HTTP.
+    #[n(1)]
+    Plain,
+    /// Over TLS, to the key that the host's entitlement names.
+    #[n(2)]
+    Recognised,
+    /// Over TLS, to a key for which the system's certificate authorities vouch.
+    #[n(3)]
+    Vouched,
+    /// Over TLS, to another key than the entitlement names.
+    #[n(4)]
+    Differs,
+    /// Over TLS; the entitlement names no key.
+    #[n(5)]
+    Unnamed,
+}
+
+/// In words, after "answered".
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Via::Plain => "in plain HTTP",
+            Via::Recognised => "over TLS",
+            Via::Vouched => "over TLS, with a certificate of the system's authorities",
+            Via::Differs => "over TLS, with another key than its entitlement names",
+            Via::Unnamed => "over TLS; its entitlement names no key",
+        })
+    }
+}
+
 /// A host that answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -121,6 +157,8 @@ pub struct KnownHost {
     pub found_by: String,
     /// When it answered.
     pub at: Timestamp,
+    /// How, where it granted something.
+    pub via: Option<Via>,
 }
 
 /// A "no" that was heard.
@@ -178,6 +216,11 @@ pub enum Notice {
         /// When it was noticed last.
         last_at: Timestamp,
     },
+    /// The connection over which the lease came ended at somebody else than the host. The lease is signed, and valid.
+    CertificateDiffers {
+        /// The host's address.
+        host: String,
+    },
     /// An entry of the settings file does not count, or the whole file.
     SettingIgnored(SettingFault),
 }
@@ -191,6 +234,7 @@ impl Notice {
             Notice::StoreReadOnly { .. } => Some(&codes::STATE_UNWRITABLE),
             Notice::HostTimeNotBelieved | Notice::Rearmed => None,
             Notice::IdentityShared { .. } => Some(&codes::IDENTITY_SHARED),
+            Notice::CertificateDiffers { .. } => Some(&codes::CERTIFICATE_DIFFERS),
             Notice::SettingIgnored(fault) => Some(fault.code()),
         }
     }
@@ -218,6 +262,11 @@ impl fmt::Display for Notice {
                 f,
                 "a host had seen requests of this client {times} times, at last at {last_at}, that were not made here: \
                  the installation was copied"
+            ),
+            Notice::CertificateDiffers { host } => write!(
+                f,
+                "the last answer from {host} came over TLS, with another key than its entitlement names: somebody between \
+                 may have read it"
             ),
             Notice::SettingIgnored(fault) => write!(f, "a setting does not count: {fault}"),
         }?;

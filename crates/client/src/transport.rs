@@ -7,12 +7,45 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use keymuster_core::bundle;
-use keymuster_core::codes::CodeKind;
+use keymuster_core::codes::{self, CodeKind};
 use keymuster_core::refusal::Member;
 use serde_json::Value;
+use ureq::config::Config;
+use ureq::unversioned::resolver::DefaultResolver;
 
 use crate::error::{Error, Refused};
-use crate::settings::Timeouts;
+use crate::settings::{HostAddress, Timeouts};
+use crate::tls::{self, Failure, Ready, Shown, Whom};
+
+/// Whether a request goes over TLS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Channel {
+    /// It does not.
+    PlainOnly,
+    /// It does if the host demands it.
+    PlainFirst,
+    /// It does if the host speaks TLS.
+    TlsFirst,
+    /// It does, or is not sent.
+    TlsOnly(Whom),
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct To<'a> {
+    pub address: SocketAddr,
+    /// The host as it was named.
+    pub host: &'a HostAddress,
+    pub channel: Channel,
+    pub timeouts: Timeouts,
+}
+
+/// What came back.
+pub(crate) struct Answered {
+    pub reply: Result<Reply, Error>,
+    /// What the other end showed, where it went over TLS.
+    pub shown: Option<Shown>,
+}
 
 /// What a host answered if it did not refuse.
 pub(crate) enum Reply {
@@ -29,15 +62,54 @@ const MEMBERS_MAX: usize = 16;
 /// Longer texts of a problem are cut.
 const TEXT_CHARS_MAX: usize = 300;
 
-/// Posts a signed request to `path` at one address of `host`.
-pub(crate) fn post(
-    address: SocketAddr,
-    host: &str,
-    path: &str,
-    request: &[u8],
-    timeouts: Timeouts,
-) -> Result<Reply, Error> {
-    let config = ureq::Agent::config_builder()
+/// Posts a signed request to `path` at one address of a host.
+pub(crate) fn post(to: To<'_>, path: &str, request: &[u8]) -> Answered {
+    let answered = post_once(to, path, request);
+    match &answered.reply {
+        Err(Error::Refused(refused)) if to.channel == Channel::PlainFirst && refused.is(&codes::TLS_REQUIRED) => {
+            post_once(To { channel: Channel::TlsOnly(Whom::Host), ..to }, path, request)
+        }
+        _ => answered,
+    }
+}
+
+fn post_once(to: To<'_>, path: &str, request: &[u8]) -> Answered {
+    let host = to.host.to_string();
+    match secured(to, &host) {
+        Ok(Some(ready)) => {
+            let shown = Some(ready.shown);
+            let agent =
+                ureq::Agent::with_parts(config(to.timeouts), ready.into_connector(), DefaultResolver::default());
+            Answered { reply: send(&agent, to, path, request), shown }
+        }
+        Ok(None) => {
+            let agent = ureq::Agent::new_with_config(config(to.timeouts));
+            Answered { reply: send(&agent, to, path, request), shown: None }
+        }
+        Err(error) => Answered { reply: Err(error), shown: None },
+    }
+}
+
+/// A connection over TLS; `None` where the request may go without, and the host speaks none.
+fn secured(to: To<'_>, host: &str) -> Result<Option<Ready>, Error> {
+    let whom = match to.channel {
+        Channel::PlainOnly | Channel::PlainFirst => return Ok(None),
+        Channel::TlsFirst => Whom::Host,
+        Channel::TlsOnly(whom) => whom,
+    };
+    match tls::connect(to.address, &to.host.host, whom, to.timeouts.connect) {
+        Ok(ready) => Ok(Some(ready)),
+        Err(Failure::Connect(error)) => Err(failure(host, ureq::Error::Io(error))),
+        Err(Failure::Handshake(_)) if to.channel == Channel::TlsFirst => Ok(None),
+        Err(Failure::Handshake(why)) => {
+            Err(Error::HostUnreachable { host: host.to_owned(), why: format!("no TLS: {why}") })
+        }
+        Err(Failure::Untrusted(why)) => Err(Error::CertificateUntrusted { server: host.to_owned(), why }),
+    }
+}
+
+fn config(timeouts: Timeouts) -> Config {
+    ureq::Agent::config_builder()
         .proxy(None)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -46,10 +118,16 @@ pub(crate) fn post(
         .timeout_connect(Some(timeouts.connect))
         .timeout_global(Some(timeouts.connect + timeouts.answer))
         .user_agent(concat!("keymuster/", env!("CARGO_PKG_VERSION")))
-        .build();
-    let response = ureq::Agent::new_with_config(config)
-        .post(format!("http://{address}{path}"))
-        .header("Host", host)
+        .build()
+}
+
+fn send(agent: &ureq::Agent, to: To<'_>, path: &str, request: &[u8]) -> Result<Reply, Error> {
+    let host = &to.host.to_string();
+    let named = HostAddress { tls_only: false, ..to.host.clone() }.to_string();
+    // An agent over TLS holds a connection that stands already, so that the scheme says nothing.
+    let response = agent
+        .post(format!("http://{}{path}", to.address))
+        .header("Host", named)
         .content_type("application/cose")
         .send(request);
     let mut response = response.map_err(|error| failure(host, error))?;

@@ -53,6 +53,7 @@ fn a_client_is_activated_and_shows_it() {
     let heard = host.next();
     assert_eq!((heard.request.counter, heard.request.ratchet), (2, Some([8; 16])));
     assert_eq!(heard.request.previous.unwrap().sequence, 101);
+    assert!(heard.request.shown_lease().is_some(), "the lease is shown as well");
     assert_eq!(client.status().state.to_string(), "licensed until 2027-07-21T08:00:00Z", "the first one notices");
 }
 
@@ -184,7 +185,7 @@ fn failures_are_repeated_sooner_at_first_and_at_most_at_the_retry_interval() {
 fn nothing_listens() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let machine = Machine::new();
-    let address = HostAddress { host: "127.0.0.1".into(), port };
+    let address = HostAddress { host: "127.0.0.1".into(), port, tls_only: false };
     let client = machine.open(Publisher::aurora().product(EDITION), &address);
     assert_eq!(code(&client.activate()), "connection-refused");
     assert!(client.status().trail[0].outcome.contains("KM-503"));
@@ -194,7 +195,7 @@ fn nothing_listens() {
 fn a_host_that_never_answers_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let machine = Machine::new();
-    let address = HostAddress { host: "127.0.0.1".into(), port: silent.local_addr().unwrap().port() };
+    let address = HostAddress { host: "127.0.0.1".into(), port: silent.local_addr().unwrap().port(), tls_only: false };
     let mut settings = machine.settings(Some(address));
     settings.timeouts.answer = std::time::Duration::from_millis(50);
     settings.timeouts.connect = std::time::Duration::from_millis(50);

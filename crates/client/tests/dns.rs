@@ -71,15 +71,15 @@ fn hosts_are_found_by_priority_and_the_next_is_asked_when_one_fails() {
 }
 
 #[test]
-fn a_host_that_cannot_is_passed_over_and_one_that_will_not_decides() {
-    for (first, expected, asked) in [
-        (Reaction::refusal(503, "host-read-only", ""), "licensed", 1),
-        (Reaction::refusal(503, "host-not-activated", ""), "licensed", 1),
-        (Reaction::refusal(422, "publisher-unknown", ""), "licensed", 1),
-        (Reaction::Raw(b"rubbish\r\n\r\n".to_vec()), "licensed", 1),
-        (Reaction::Close, "licensed", 1),
-        (Reaction::refusal(403, "threshold-not-met", ""), "threshold-not-met", 0),
-        (Reaction::refusal(403, "clock-skew", ""), "clock-skew", 0),
+fn a_host_that_cannot_or_will_not_is_passed_over() {
+    for first in [
+        Reaction::refusal(503, "host-read-only", ""),
+        Reaction::refusal(503, "host-not-activated", ""),
+        Reaction::refusal(422, "publisher-unknown", ""),
+        Reaction::Raw(b"rubbish\r\n\r\n".to_vec()),
+        Reaction::Close,
+        Reaction::refusal(403, "threshold-not-met", ""),
+        Reaction::refusal(403, "clock-skew", ""),
     ] {
         let machine = Machine::new();
         let mut first = Some(first);
@@ -87,12 +87,8 @@ fn a_host_that_cannot_is_passed_over_and_one_that_will_not_decides() {
         let records = [srv(1, "kms-a", first.address.port), srv(2, "kms-a", second.address.port)].concat();
         let server = NameServer::start(&format!("{ADDRESSES}{records}"), "");
         let client = open(&machine, &server);
-        let found = match client.activate() {
-            Ok(status) => status.state.to_string(),
-            Err(error) => error.code().name.to_owned(),
-        };
-        assert!(found.starts_with(expected), "{expected}: {found}");
-        assert_eq!((first.all().len(), second.all().len()), (1, asked), "{expected}");
+        client.activate().unwrap();
+        assert_eq!((first.all().len(), second.all().len()), (1, 1), "{:?}", client.status().trail);
     }
 }
 

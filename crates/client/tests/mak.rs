@@ -79,7 +79,8 @@ fn a_mak_never_leaves_the_machine_unencrypted() {
     for (authority, expected) in [
         ("http://192.0.2.1:1690", "secret-over-plain-http"),
         ("http://[2001:db8::1]:1690", "secret-over-plain-http"),
-        ("https://authority.example", "secret-over-plain-http"),
+        ("https://authority.invalid", "name-not-resolved"),
+        ("https://127.0.0.1:9", "authority-unreachable"),
         ("ftp://authority.example", "authority-unreachable"),
         ("http://user@authority.example", "authority-unreachable"),
     ] {

@@ -340,7 +340,7 @@ fn without_an_authority_the_time_stays_as_it_is() {
     let url = |host: &Host| format!("http://{}", host.address);
     for (authority, expected) in [
         ("http://127.0.0.1:9".to_owned(), "authority-unreachable"),
-        ("https://authority.example".to_owned(), "authority-unreachable"),
+        ("https://127.0.0.1:9".to_owned(), "authority-unreachable"),
         (url(&refusing), "publisher-unknown"),
         (url(&unverified), "answer-invalid"),
         (url(&world.host), "licensed"),

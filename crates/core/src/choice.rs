@@ -23,6 +23,8 @@ pub struct Choices {
     pub thresholds: BTreeMap<u16, u32>,
     /// Where the customer helps its own users.
     pub help_url: Option<Label>,
+    /// Whether clients may ask over TLS only.
+    pub is_tls_required: bool,
 }
 
 /// A value that counts, and who chose it.

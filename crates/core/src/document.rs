@@ -58,10 +58,7 @@ impl<D: Document> Signed<D> {
     /// Reads a document that carries the key it is signed with, as requests do: the signature proves that the sender holds
     /// that key, and nothing else about the sender.
     pub fn verify_own(bytes: &[u8], key_of: impl Fn(&D) -> &PublicKey) -> Result<Signed<D>, Invalid> {
-        let envelope = Envelope::of::<D>(bytes)?;
-        let body = from_payload::<D>(envelope.payload)?;
-        envelope.verify::<D>(key_of(&body))?;
-        Ok(Signed { body, bytes: bytes.to_vec(), signer: envelope.signer })
+        Unverified::read_own(bytes, key_of)?.verify()
     }
 
     /// The name of the key that signed it.
@@ -80,6 +77,50 @@ impl<D> Deref for Signed<D> {
 
     fn deref(&self) -> &D {
         &self.body
+    }
+}
+
+/// A document that carries the key it is signed with, read and found in order but for its signature.
+///
+/// What it says counts for nothing before [`Unverified::verify`] or [`Unverified::verify_all`].
+#[derive(Debug)]
+pub struct Unverified<D> {
+    signed: Signed<D>,
+    key: PublicKey,
+    input: Vec<u8>,
+    signature: [u8; 64],
+}
+
+impl<D: Document> Unverified<D> {
+    /// Reads a document that carries the key it is signed with.
+    pub fn read_own(bytes: &[u8], key_of: impl Fn(&D) -> &PublicKey) -> Result<Unverified<D>, Invalid> {
+        let envelope = Envelope::of::<D>(bytes)?;
+        let body = from_payload::<D>(envelope.payload)?;
+        let key = *key_of(&body);
+        let input = envelope.signature_input::<D>(&key)?;
+        let signed = Signed { body, bytes: bytes.to_vec(), signer: envelope.signer };
+        Ok(Unverified { signed, key, input, signature: *envelope.signature })
+    }
+
+    /// What it says, whoever may have written it.
+    pub fn unverified(&self) -> &D {
+        &self.signed
+    }
+
+    /// Checks its signature, strictly.
+    pub fn verify(self) -> Result<Signed<D>, Invalid> {
+        if self.key.verify(&self.input, &self.signature) { Ok(self.signed) } else { Err(Invalid::Signature) }
+    }
+
+    /// Checks the signatures of all of them, in their order: together, which costs about half for each, and one by one and
+    /// strictly where together they do not hold (`docs/spec/documents.md`, 2.3).
+    #[cfg(feature = "batch")]
+    pub fn verify_all(documents: Vec<Unverified<D>>) -> Vec<Result<Signed<D>, Invalid>> {
+        let checks: Vec<_> = documents.iter().map(|one| (&*one.input, &one.signature, &one.key)).collect();
+        if checks.len() > 1 && crate::signature::verify_all(&checks) {
+            return documents.into_iter().map(|one| Ok(one.signed)).collect();
+        }
+        documents.into_iter().map(Unverified::verify).collect()
     }
 }
 
@@ -208,11 +249,16 @@ impl<'b> Envelope<'b> {
     }
 
     fn verify<D: Document>(&self, key: &PublicKey) -> Result<(), Invalid> {
+        let input = self.signature_input::<D>(key)?;
+        if key.verify(&input, self.signature) { Ok(()) } else { Err(Invalid::Signature) }
+    }
+
+    /// What `key` must have signed, where it is the key that the envelope names.
+    fn signature_input<D: Document>(&self, key: &PublicKey) -> Result<Vec<u8>, Invalid> {
         if key.signer() != self.signer {
             return Err(Invalid::SignerUnknown);
         }
-        let input = signature_input(D::TYPE, self.protected, self.payload);
-        if key.verify(&input, self.signature) { Ok(()) } else { Err(Invalid::Signature) }
+        Ok(signature_input(D::TYPE, self.protected, self.payload))
     }
 }
 
@@ -257,6 +303,16 @@ pub struct Extensions(Vec<(u64, Vec<u8>)>);
 
 impl Extensions {
     const ENTRIES_MAX: u64 = 16;
+
+    /// One addition.
+    pub fn one(key: u64, value: Vec<u8>) -> Extensions {
+        Extensions(vec![(key, value)])
+    }
+
+    /// The addition with this key.
+    pub fn value(&self, key: u64) -> Option<&[u8]> {
+        self.0.iter().find(|(found, _)| *found == key).map(|(_, value)| &**value)
+    }
 }
 
 impl<C> Encode<C> for Extensions {

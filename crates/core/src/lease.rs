@@ -74,6 +74,9 @@ pub struct Lease {
     /// Where the customer helps its own users.
     #[n(20)]
     pub help_url: Option<Label>,
+    /// How the client is to ask this customer's hosts from now on; absent means with TLS or without.
+    #[n(21)]
+    pub transport: Option<Transport>,
     /// Additions that this version ignores.
     #[n(100)]
     pub extensions: Option<Extensions>,
@@ -89,6 +92,15 @@ pub enum LeaseKind {
     /// Taken from a pool with a limit; at most a day; fenced.
     #[n(2)]
     Seat,
+}
+
+/// How a client asks hosts, where that was decided for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Transport {
+    /// Over TLS, and never without.
+    #[n(1)]
+    TlsOnly,
 }
 
 /// A seat of a pool.

@@ -18,6 +18,7 @@ mod key_code;
 
 // Codes: why something is refused or fails.
 pub mod codes;
+pub mod finding;
 pub mod invalid;
 pub mod refusal;
 
@@ -26,6 +27,7 @@ pub mod activation;
 pub mod bundle;
 pub mod catalogue;
 pub mod chain;
+pub mod client_token;
 pub mod document;
 pub mod entitlement;
 pub mod frames;

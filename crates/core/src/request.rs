@@ -5,7 +5,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::document::{Document, Extensions, Signed};
+use crate::document::{Document, Extensions, Signed, Unverified};
 use crate::id::{ClientId, HostId, Label, RequestId, Slug};
 use crate::invalid::Invalid;
 use crate::lease::Position;
@@ -148,10 +148,30 @@ pub struct Fact {
     pub hash: [u8; 8],
 }
 
+/// The addition of a request that holds the whole lease whose place is `previous` (`docs/spec/documents.md`, 6.7).
+pub const SHOWN_LEASE: u64 = 1;
+/// The largest lease that is shown, so that the request stays within its own size.
+pub const SHOWN_LEASE_MAX: usize = 2048;
+
 impl ClientRequest {
+    /// The lease that the client shows, as the host signed it; nobody has verified it yet.
+    pub fn shown_lease(&self) -> Option<&[u8]> {
+        self.extensions.as_ref()?.value(SHOWN_LEASE)
+    }
+
+    /// The addition that shows a lease; none where it is too large.
+    pub fn showing(lease: &[u8]) -> Option<Extensions> {
+        (lease.len() <= SHOWN_LEASE_MAX).then(|| Extensions::one(SHOWN_LEASE, lease.to_vec()))
+    }
+
     /// Reads a request; the signature proves that the sender holds `client_key`.
     pub fn verify(bytes: &[u8]) -> Result<Signed<ClientRequest>, Invalid> {
-        Signed::verify_own(bytes, |request: &ClientRequest| &request.client_key)
+        ClientRequest::read(bytes)?.verify()
+    }
+
+    /// Reads a request whose signature is checked later, together with others.
+    pub fn read(bytes: &[u8]) -> Result<Unverified<ClientRequest>, Invalid> {
+        Unverified::read_own(bytes, |request: &ClientRequest| &request.client_key)
     }
 }
 

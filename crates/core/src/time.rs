@@ -139,6 +139,32 @@ pub fn duration_words(secs: u64) -> String {
     format!("{amount} {unit}{}", if amount == 1 { "" } else { "s" })
 }
 
+/// The day of a moment as people say it, in UTC.
+///
+/// ```
+/// use keymuster_core::time::{Timestamp, day_words};
+/// assert_eq!(day_words(Timestamp::from_secs(1_796_300_000)), "3 December 2026");
+/// ```
+pub fn day_words(moment: Timestamp) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let (year, month, day) = civil_from_days(moment.as_secs() / DAY);
+    let month = MONTHS.iter().zip(1..).find_map(|(name, number)| (number == month).then_some(*name));
+    format!("{day} {} {year}", month.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

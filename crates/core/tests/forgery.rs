@@ -6,6 +6,7 @@ mod support;
 use keymuster_core::activation::Activation;
 use keymuster_core::bundle::Bundle;
 use keymuster_core::catalogue::Catalogue;
+use keymuster_core::client_token::ClientToken;
 use keymuster_core::document::{self, Document, Signed, from_payload, payload};
 use keymuster_core::entitlement::Entitlement;
 use keymuster_core::id::{ClientId, Label, Slug, from_hex, to_hex};
@@ -130,6 +131,10 @@ fn parse_all(bytes: &[u8]) {
 fn parse_text(text: &str) {
     if let Ok(trust) = text.parse::<Trust>() {
         assert_eq!(trust.to_string().parse(), Ok(trust));
+    }
+    if let Ok(token) = text.parse::<ClientToken>() {
+        // The lines have other numbers then, and nothing else.
+        assert_eq!(token.to_string().parse::<ClientToken>().map(|token| token.to_string()), Ok(token.to_string()));
     }
     let _ = (ProductKey::parse(text), text.parse::<KeyId>(), text.parse::<ClientId>(), from_hex::<32>(text));
     let _ = (text.parse::<Slug>(), text.parse::<Label>());

@@ -263,7 +263,8 @@ TABLES = {
         (6, "edition", U16), (7, "request", ID), (8, "position", POSITION), (9, "issued", TIME),
         (10, "renew_after", TIME), (11, "expires", TIME), (12, "count", U64), (13, "threshold", U32),
         (14, "previous?", POSITION), (15, "seat?", SEAT), (16, "features?", many(SLUG)), (17, "ratchet?", octets(16)),
-        (18, "fingerprint?", HASH), (19, "retry_secs?", SECONDS), (20, "help_url?", LABEL), ANY),
+        (18, "fingerprint?", HASH), (19, "retry_secs?", SECONDS), (20, "help_url?", LABEL),
+        (21, "transport?", uint(2)), ANY),
     "activation": table(
         (1, "publisher", SLUG), (2, "client", ID), (3, "client_key", KEY), (4, "edition", U16), (5, "request", ID),
         (6, "key", product_key_id), (7, "issued", TIME), (8, "expires?", TIME), (9, "features?", many(SLUG)), ANY),
@@ -331,7 +332,7 @@ RULES = {
         all(1 <= pool["term_secs"] <= 86400 for pool in e["pools"]),
         is_unique([pool["id"] for pool in e["pools"]]),
     ],
-    "lease": lambda l: [in_order(l["issued"], l["renew_after"], l["expires"]), l["kind"] > 0,
+    "lease": lambda l: [in_order(l["issued"], l["renew_after"], l["expires"]), l["kind"] > 0, l.get("transport") != 0,
                         (l["kind"] == 2) == ("seat" in l), is_page(l.get("help_url"))],
     "activation": lambda a: [a.get("expires", a["issued"]) >= a["issued"]],
     "request": lambda r: [r["act"] > 0, r.get("standing") != 0, r["act"] == 3 or "key" not in r],
@@ -391,7 +392,7 @@ def own_request(content, kind, key_field):
     return fields
 
 
-# Bundles (messages.md, 2) and trust files (documents.md, 4).
+# Bundles (messages.md, 2), trust files (documents.md, 4) and token files (client-tokens.md, 2).
 
 BUNDLE = dict(enumerate(
     ("lease", "entitlement", "activation", "catalogue", "issuers", "revocations", "client_request", "host_request",
@@ -445,6 +446,33 @@ def trust_file(content):
             trust["authority"] = value
     need(trust["publisher"] is not None and trust["roots"], "refused")
     return trust
+
+
+def token_file(content):
+    need(len(content.encode()) <= 4096, "refused")
+    token = {"publisher": None, "edition": None, "roots": [], "settings": {}}
+    first, *lines = (line.strip("".join(WHITE)) for line in content.split("\n"))
+    need(first == "keymuster-token 1", "refused")
+    for line in lines:
+        if not line or line.startswith("#"):
+            continue
+        word, _, value = line.partition(" ")
+        if word == "root":
+            is_key = re.fullmatch("[0-9a-fA-F]{64}", value) and is_good_point(bytes.fromhex(value))
+            need(is_key and len(token["roots"]) < 8, "refused")
+            token["roots"].append(value.lower())
+        elif word in ("publisher", "edition"):
+            need(token[word] is None, "refused")
+            try:
+                token[word] = SLUG(value)
+            except Refused:
+                raise Refused("refused") from None
+        else:
+            need(word in ("host", "domain", "dns", "customer") and word not in token["settings"], "refused")
+            need(re.fullmatch("[ -~]+", value), "refused")
+            token["settings"][word] = value.strip(" ")
+    need(token["publisher"] is not None, "refused")
+    return token
 
 
 # Frames (qr-codes.md, 1 and 2).
@@ -640,6 +668,8 @@ def read(vector):
             return product_key(given["text"])
         case "trust":
             return trust_file(given["text"])
+        case "client-token":
+            return token_file(given["text"])
         case "document":
             return Document(content["document"], given["type"]).verified(content["key"])
         case "client-request":

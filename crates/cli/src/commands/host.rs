@@ -20,15 +20,18 @@ use crate::exit;
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::remote::shown::{Column, facts, table};
-use crate::remote::{Ask, Remote, URL};
+use crate::remote::{Ask, Key, Remote, URL};
 use nouns::Command;
 
 /// Options of `host`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Where the host takes administrators: an address of this machine, such as the near end of an ssh tunnel.
+    /// Where the host takes administrators: https://HOST:PORT, or an address of this machine.
     #[arg(long, value_name = "URL", env = "KEYMUSTER_HOST_URL", default_value = URL)]
     url: String,
+    /// The host's own key, as `keymuster-host status` shows it, where no certificate authority vouches for the host.
+    #[arg(long, value_name = "SHA256", env = "KEYMUSTER_HOST_TLS_KEY")]
+    tls_key: Option<Key>,
     /// The file with the token that an administrator made in the console.
     #[arg(long, value_name = "FILE", env = "KEYMUSTER_HOST_TOKEN_FILE")]
     token_file: PathBuf,
@@ -69,7 +72,7 @@ const ROWS_MAX: usize = 1000;
 
 /// Runs the command.
 pub fn run(machine: &Machine, options: &Options) -> Result<Answer, Failure> {
-    let remote = Remote::new(&options.url, &options.token_file)?;
+    let remote = Remote::new(&options.url, options.tls_key, &options.token_file)?;
     let (publisher, edition) = (machine.named_publisher(), machine.named_edition());
     options.command.run(&Around { remote: &remote, publisher, edition })
 }

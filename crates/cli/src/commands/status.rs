@@ -1,6 +1,6 @@
 //! `keymuster status`: how the products of this machine stand, without asking anybody.
 
-use keymuster_client::{State, Status, Way};
+use keymuster_client::{KnownHost, State, Status, Via, Way};
 use keymuster_core::codes;
 use serde_json::{Value, json};
 
@@ -69,7 +69,10 @@ fn fields(status: &Status) -> Fields {
             .maybe("pool", lease.pool.as_ref()),
         None => fields,
     };
-    let host = status.host.as_ref().map(|host| format!("{} ({}), answered {}", host.address, host.found_by, host.at));
+    let host = status
+        .host
+        .as_ref()
+        .map(|host| format!("{} ({}), answered {}{}", host.address, host.found_by, host.at, via(host)));
     let refusal = status.last_refusal.as_ref();
     let refusal = refusal.map(|no| format!("{}: {} ({}, {})", no.code, no.detail, no.host, no.at));
     fields
@@ -88,6 +91,11 @@ fn fields(status: &Status) -> Fields {
         .maybe("help", status.help_url.as_ref())
         .maybe("help_from", status.help_url.as_ref().map(|help| &help.source))
         .text("file", status.store.display())
+}
+
+/// How the answer came, where that is more than plain HTTP.
+fn via(host: &KnownHost) -> String {
+    host.via.filter(|via| *via != Via::Plain).map_or_else(String::new, |via| format!(", {via}"))
 }
 
 /// The state's name for machines.

@@ -133,6 +133,6 @@ mod tests {
     #[test]
     fn facts_stand_below_what_they_belong_to() {
         let value = json!({ "host": "h", "left": null, "none": [], "zones": [{ "name": "z", "own": true }], "ledger": { "at": 1 } });
-        assert_eq!(facts(&value), "host: h\nledger:\n  at: 1970-01-01T00:00:01Z\nzones:\n  - name: z\n    own: yes\n");
+        assert_eq!(facts(&value), "host: h\nzones:\n  - name: z\n    own: yes\nledger:\n  at: 1970-01-01T00:00:01Z\n");
     }
 }

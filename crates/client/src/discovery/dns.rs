@@ -4,6 +4,7 @@
 //! An answer counts only if it comes from the server that was asked and repeats the random id and the question. It finds a
 //! host and vouches for nothing: the host's documents do that.
 
+use std::cell::RefCell;
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
@@ -21,7 +22,11 @@ pub(crate) struct Resolver<'a> {
     /// For one try at one server.
     pub timeout: Duration,
     pub env: &'a Env,
+    pub silent: &'a Silent,
 }
+
+/// Name servers that were waited for in vain, each as often as that happened.
+pub(crate) type Silent = RefCell<Vec<SocketAddr>>;
 
 /// An answer: targets of an SRV record, and addresses by name, also those that came along.
 #[derive(Debug, Default)]
@@ -50,14 +55,23 @@ impl Resolver<'_> {
         Ok(answers.into_iter().flat_map(|answer| answer.addresses).map(|(_, address)| address).collect())
     }
 
-    /// Asks the servers in turn; the first that knows decides.
+    /// Asks the servers in turn; the first that knows decides. One that was waited for in vain twice is not asked again.
     fn ask(&self, name: &str, record: TYPE) -> io::Result<Answer> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "no name server is known");
         for _ in 0..TRIES {
             for server in self.servers.iter().take(SERVERS_MAX) {
+                if self.silent.borrow().iter().filter(|silent| *silent == server).count() >= TRIES {
+                    last = io::Error::new(io::ErrorKind::TimedOut, format!("name server {server} does not answer"));
+                    continue;
+                }
                 match self.ask_one(*server, name, record) {
                     Ok(answer) => return Ok(answer),
-                    Err(error) => last = io::Error::new(error.kind(), format!("name server {server}: {error}")),
+                    Err(error) => {
+                        if error.kind() == io::ErrorKind::TimedOut {
+                            self.silent.borrow_mut().push(*server);
+                        }
+                        last = io::Error::new(error.kind(), format!("name server {server}: {error}"));
+                    }
                 }
             }
         }
@@ -99,17 +113,33 @@ impl Resolver<'_> {
     }
 
     fn over_tcp(&self, server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
+        let end = Instant::now() + self.timeout;
         let mut stream = TcpStream::connect_timeout(&server, self.timeout)?;
-        stream.set_read_timeout(Some(self.timeout))?;
         stream.set_write_timeout(Some(self.timeout))?;
         let length = u16::try_from(query.len()).map_err(io::Error::other)?;
         stream.write_all(&[&length.to_be_bytes(), query].concat())?;
         let mut length = [0; 2];
-        stream.read_exact(&mut length).map_err(timed_out)?;
+        fill(&mut stream, &mut length, end)?;
         let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
-        stream.read_exact(&mut bytes).map_err(timed_out)?;
+        fill(&mut stream, &mut bytes, end)?;
         Ok(bytes)
     }
+}
+
+/// Reads until the buffer is full or the time over; a server that sends byte by byte gets no more of it.
+fn fill(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> io::Result<()> {
+    while !buffer.is_empty() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(buffer).map_err(timed_out)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => buffer = buffer.split_at_mut(read).1,
+        }
+    }
+    Ok(())
 }
 
 /// A socket's time-out is called "would block" on some systems.
@@ -185,7 +215,8 @@ mod tests {
     fn only_the_answer_to_the_question_counts() {
         let (server, env) = (UdpSocket::bind("127.0.0.1:0").unwrap(), Env::system());
         let servers = [server.local_addr().unwrap()];
-        let resolver = Resolver { servers: &servers, timeout: Duration::from_secs(20), env: &env };
+        let silent = Silent::default();
+        let resolver = Resolver { servers: &servers, timeout: Duration::from_secs(20), env: &env, silent: &silent };
         let answer = std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut query = [0; 512];
@@ -222,7 +253,8 @@ mod tests {
         let (silent, server, env) =
             (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap(), Env::system());
         let servers = [silent.local_addr().unwrap(), server.local_addr().unwrap()];
-        let resolver = Resolver { servers: &servers, timeout: Duration::from_millis(50), env: &env };
+        let waited = Silent::default();
+        let resolver = Resolver { servers: &servers, timeout: Duration::from_millis(50), env: &env, silent: &waited };
         let answer = std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut query = [0; 512];
@@ -236,5 +268,9 @@ mod tests {
         let alone = Resolver { servers: &servers[..1], ..resolver };
         let error = alone.service(NAME).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(waited.borrow().len(), TRIES);
+        let again = alone.service(NAME).unwrap_err();
+        assert!(again.to_string().ends_with("does not answer"), "{again}");
+        assert_eq!(waited.borrow().len(), TRIES, "it is not waited for once more");
     }
 }

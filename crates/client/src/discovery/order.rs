@@ -62,21 +62,91 @@ mod tests {
         }
     }
 
+    /// The probability of each order of these weights, by RFC 2782: a number from 0 to their sum is drawn, and the first
+    /// whose running sum reaches it is next; those of weight 0 stand first.
+    fn expected(weights: &[(usize, u64)]) -> Vec<(String, f64)> {
+        if weights.is_empty() {
+            return vec![(String::new(), 1.0)];
+        }
+        let sum: u64 = weights.iter().map(|(_, weight)| weight).sum();
+        let mut orders = Vec::new();
+        for place in 0..weights.len() {
+            let reached = |end: usize| weights[..end].iter().map(|(_, weight)| weight).sum::<u64>();
+            let draws =
+                (0..=sum).filter(|drawn| *drawn <= reached(place + 1) && (place == 0 || *drawn > reached(place)));
+            let share = draws.count() as f64 / (sum + 1) as f64;
+            let mut rest = weights.to_vec();
+            let (name, _) = rest.remove(place);
+            orders.extend(
+                expected(&rest).into_iter().map(|(after, further)| (format!("{name}{after}"), share * further)),
+            );
+        }
+        orders.retain(|(_, share)| *share > 0.0);
+        orders
+    }
+
+    const DRAWS: u32 = 50_000;
+
+    /// Pearson's chi-square of the orders that `order` gives, against those that RFC 2782 asks for.
+    fn chi_square(list: &[(u16, u16)], mut order: impl FnMut(Vec<Target>) -> Vec<Target>) -> (f64, usize) {
+        let mut weights: Vec<(usize, u64)> = list.iter().map(|(_, weight)| u64::from(*weight)).enumerate().collect();
+        weights.sort_by_key(|(_, weight)| *weight != 0);
+        let expected = expected(&weights);
+        let mut seen = std::collections::BTreeMap::<String, u32>::new();
+        for _ in 0..DRAWS {
+            *seen.entry(names(&order(targets(list)))).or_default() += 1;
+        }
+        let term = |(name, share): &(String, f64)| {
+            let (expected, found) = (share * f64::from(DRAWS), f64::from(seen.get(name).copied().unwrap_or_default()));
+            assert!(expected >= 5.0, "chi-square wants more draws for {name}");
+            (found - expected).powi(2) / expected
+        };
+        assert!(seen.keys().all(|name| expected.iter().any(|(known, _)| known == name)), "an order that cannot be");
+        (expected.iter().map(term).sum(), expected.len() - 1)
+    }
+
+    /// Where one in a thousand true distributions of so many degrees of freedom would lie beyond (Wilson and Hilferty).
+    fn limit(degrees: usize) -> f64 {
+        let degrees = degrees as f64;
+        let spread = 2.0 / (9.0 * degrees);
+        degrees * (1.0 - spread + 3.0902 * spread.sqrt()).powi(3)
+    }
+
     #[test]
     fn weights_are_frequencies() {
-        let env = Env::fixed(keymuster_core::time::Timestamp::from_secs(0), 7);
-        let list = targets(&[(1, 60), (1, 30), (1, 10), (2, 1000), (1, 0)]);
-        let mut firsts = [0_u32; 5];
-        let draws = 20_000;
-        for _ in 0..draws {
-            let ordered = in_order(list.clone(), |max| env.up_to(max));
-            assert_eq!(ordered.last().unwrap().host, "3", "the other priority comes last");
-            firsts[ordered[0].host.parse::<usize>().unwrap()] += 1;
+        assert!((limit(23) - 49.73).abs() < 0.2, "as tables have it");
+        for list in [
+            &[(1, 60), (1, 30), (1, 10), (1, 0)][..],
+            &[(1, 1), (1, 1), (1, 1)],
+            &[(1, 0), (1, 5), (1, 0), (1, 5)],
+            &[(1, 65535), (1, 32768), (1, 21845)],
+        ] {
+            let env = Env::fixed(keymuster_core::time::Timestamp::from_secs(0), 7);
+            let (found, degrees) = chi_square(list, |targets| in_order(targets, |max| env.up_to(max)));
+            assert!(found < limit(degrees), "{list:?}: {found} with {degrees} degrees of freedom");
         }
-        // Expected 60, 30 and 10 per cent, less what weight 0 gets (one in 101); five standard deviations are 2 per cent.
-        for (place, expected) in [(0, 0.594), (1, 0.297), (2, 0.099), (3, 0.0), (4, 0.0099)] {
-            let found = f64::from(firsts[place]) / f64::from(draws);
-            assert!((found - expected).abs() < 0.02, "target {place} was first in {found}");
+    }
+
+    #[test]
+    fn the_statistics_would_notice_another_distribution() {
+        let env = Env::fixed(keymuster_core::time::Timestamp::from_secs(0), 7);
+        let list = &[(1, 60), (1, 30), (1, 10), (1, 9)];
+        // As if the weight counted for the first place alone, and the rest were shuffled.
+        let (found, degrees) = chi_square(list, |targets| {
+            let mut ordered = in_order(targets, |max| env.up_to(max));
+            let (at, by) = (env.up_to(2) as usize, env.up_to(2) as usize);
+            ordered.swap(1 + at, 1 + by);
+            ordered
+        });
+        assert!(found > limit(degrees), "{found} with {degrees} degrees of freedom");
+    }
+
+    #[test]
+    fn another_priority_comes_last_whatever_is_drawn() {
+        let env = Env::fixed(keymuster_core::time::Timestamp::from_secs(0), 7);
+        for _ in 0..1000 {
+            let ordered = in_order(targets(&[(1, 1), (2, 65535), (1, 0)]), |max| env.up_to(max));
+            assert_eq!(ordered.last().unwrap().host, "1");
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::error::Error;
 pub const HOST_PORT: u16 = 1688;
 const DNS_PORT: u16 = 53;
 
+/// What stands before an address that is asked over TLS only.
+const TLS: &str = "https://";
+
 /// Where a host answers: a name or an IP address, and a port.
 ///
 /// ```
@@ -26,12 +29,14 @@ pub struct HostAddress {
     pub host: String,
     /// The TCP port.
     pub port: u16,
+    /// Whether it is asked over TLS and in no other way, as `https://` before it says.
+    pub tls_only: bool,
 }
 
 impl FromStr for HostAddress {
     type Err = Error;
 
-    /// Reads `host[:port]`, with an IPv6 address in brackets.
+    /// Reads `[https://]host[:port]`, with an IPv6 address in brackets.
     fn from_str(text: &str) -> Result<HostAddress, Error> {
         HostAddress::parse(text, HOST_PORT).ok_or_else(|| Error::Setting {
             name: Setting::Host.name(),
@@ -43,11 +48,15 @@ impl FromStr for HostAddress {
 
 impl HostAddress {
     pub(crate) fn parse(text: &str, default_port: u16) -> Option<HostAddress> {
+        let (text, tls_only) = match text.strip_prefix(TLS) {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
         if let Some(rest) = text.strip_prefix('[') {
             let (host, rest) = rest.split_once(']')?;
             host.parse::<std::net::Ipv6Addr>().ok()?;
             let port = if rest.is_empty() { default_port } else { port(rest.strip_prefix(':')?)? };
-            return Some(HostAddress { host: host.to_owned(), port });
+            return Some(HostAddress { host: host.to_owned(), port, tls_only });
         }
         let (host, port) = match text.split_once(':') {
             Some((host, digits)) => (host, port(digits)?),
@@ -55,8 +64,11 @@ impl HostAddress {
         };
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         let host = host.trim_end_matches('.');
-        (!host.is_empty() && host.len() <= 253 && host.chars().all(is_plain))
-            .then(|| HostAddress { host: host.to_owned(), port })
+        (!host.is_empty() && host.len() <= 253 && host.chars().all(is_plain)).then(|| HostAddress {
+            host: host.to_owned(),
+            port,
+            tls_only,
+        })
     }
 }
 
@@ -66,6 +78,7 @@ fn port(digits: &str) -> Option<u16> {
 
 impl fmt::Display for HostAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.tls_only { TLS } else { "" })?;
         match self.host.contains(':') {
             true => write!(f, "[{}]:{}", self.host, self.port),
             false => write!(f, "{}:{}", self.host, self.port),
@@ -74,7 +87,7 @@ impl fmt::Display for HostAddress {
 }
 
 /// Reads a name server's `address[:port]`.
-pub(super) fn name_server(text: &str) -> Option<SocketAddr> {
+pub(crate) fn name_server(text: &str) -> Option<SocketAddr> {
     let alone = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
     text.parse::<SocketAddr>().or_else(|_| alone()).ok()
 }
@@ -91,6 +104,11 @@ mod tests {
             ("10.0.0.1", Some("10.0.0.1:1688")),
             ("[::1]:1700", Some("[::1]:1700")),
             ("[::1]", Some("[::1]:1688")),
+            ("https://kms.example", Some("https://kms.example:1688")),
+            ("https://[::1]:1700", Some("https://[::1]:1700")),
+            ("https://", None),
+            ("https://https://kms", None),
+            ("https://kms/path", None),
             ("::1", None),
             ("[kms]:1", None),
             ("", None),

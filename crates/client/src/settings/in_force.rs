@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use keymuster_core::catalogue::Interval;
+use keymuster_core::id::Slug;
 use keymuster_core::lease::Lease;
 use keymuster_core::time::duration_words;
 
 use super::file::{Content, FILE, SettingsFile};
+use super::tokens::{TokenDirectory, Tokens};
 use super::{HostAddress, Setting, SettingFault, SettingScope, SettingValue, Settings, Ways};
 use crate::product::Product;
 use crate::status::HelpUrl;
@@ -40,6 +43,8 @@ pub enum SettingSource {
     Environment,
     /// The settings file.
     File(SettingScope),
+    /// A token file.
+    Token(PathBuf),
     /// The host, by the lease that is held.
     Host,
     /// The publisher, by the licence pack.
@@ -60,6 +65,7 @@ pub(crate) struct InForce {
 pub(crate) struct Sources<'a> {
     pub own: &'a Settings,
     pub file: &'a SettingsFile,
+    pub tokens: &'a TokenDirectory,
     pub product: &'a Product,
     /// The lease that is held, valid or not.
     pub lease: Option<&'a Lease>,
@@ -83,19 +89,22 @@ impl Sources<'_> {
     /// Finds what counts.
     pub fn in_force(&self) -> InForce {
         let content = self.file.content();
+        let tokens = self.tokens.content();
         let mut faults = content.faults.clone();
+        faults.extend(tokens.faults.iter().cloned().chain(tokens.faults_for(self.product)));
         let settings = Setting::ALL.iter().copied().map(|setting| match setting.range(self.product) {
             Some(range) => self.interval(setting, range, &content, &mut faults),
-            None => self.plain(setting, &content),
+            None => self.plain(setting, &content, &tokens),
         });
         InForce { settings: settings.collect(), faults }
     }
 
-    fn plain(&self, setting: Setting, content: &Content) -> EffectiveSetting {
+    fn plain(&self, setting: Setting, content: &Content, tokens: &Tokens) -> EffectiveSetting {
         let of_publisher = || (setting == Setting::HelpUrl).then(|| self.publishers_page()).flatten();
         let default = of_publisher().or_else(|| Some((built_in(setting)?, SettingSource::BuiltIn)));
         let said = self.of_product(setting);
         let said = said.or_else(|| self.of_environment(setting)).or_else(|| self.of_file(setting, content));
+        let said = said.or_else(|| self.of_tokens(setting, tokens));
         let said = said.or_else(|| (setting == Setting::HelpUrl).then(|| self.hosts_page()).flatten());
         let (value, source) = said.or_else(|| default.clone()).unzip();
         let source = source.unwrap_or(SettingSource::BuiltIn);
@@ -164,14 +173,14 @@ impl Sources<'_> {
     fn of_product(&self, setting: Setting) -> Said {
         let Settings { host, domains, dns_servers, caching, ways, help_url, send_name, .. } = self.own;
         let value = match setting {
-            Setting::Host => host.clone().map(SettingValue::Host),
+            Setting::Host => host.clone().map(|host| SettingValue::Hosts(vec![host])),
             Setting::Domain => set(domains).map(SettingValue::Domains),
             Setting::Dns => set(dns_servers).map(SettingValue::Servers),
             Setting::Caching => caching.map(SettingValue::Switch),
             Setting::Way => ways.map(SettingValue::Ways),
             Setting::HelpUrl => help_url.clone().map(SettingValue::Page),
             Setting::SendName => send_name.map(SettingValue::Switch),
-            Setting::ActivationInterval | Setting::RenewalInterval => None,
+            Setting::Customer | Setting::ActivationInterval | Setting::RenewalInterval => None,
         };
         Some((value?, SettingSource::Product))
     }
@@ -179,7 +188,7 @@ impl Sources<'_> {
     fn of_environment(&self, setting: Setting) -> Said {
         let environment = &self.own.environment;
         let value = match setting {
-            Setting::Host => environment.host.clone().map(SettingValue::Host),
+            Setting::Host => environment.host.clone().map(|host| SettingValue::Hosts(vec![host])),
             Setting::Domain => set(&environment.domains).map(SettingValue::Domains),
             Setting::Dns => set(&environment.dns_servers).map(SettingValue::Servers),
             _ => None,
@@ -190,6 +199,11 @@ impl Sources<'_> {
     fn of_file(&self, setting: Setting, content: &Content) -> Said {
         let (value, scope) = content.find(setting, self.product)?;
         Some((value.clone(), SettingSource::File(scope)))
+    }
+
+    fn of_tokens(&self, setting: Setting, tokens: &Tokens) -> Said {
+        let (value, file) = tokens.find(setting, self.product)?;
+        Some((value.clone(), SettingSource::Token(file.to_path_buf())))
     }
 
     fn hosts_page(&self) -> Said {
@@ -221,11 +235,19 @@ impl InForce {
         found.expect("every setting is among them")
     }
 
-    /// The host set by hand, and who set it.
-    pub fn host(&self) -> Option<(&HostAddress, &SettingSource)> {
+    /// The hosts set by hand, and who set them.
+    pub fn hosts(&self) -> Option<(&[HostAddress], &SettingSource)> {
         let effective = self.of(Setting::Host);
         match &effective.value {
-            Some(SettingValue::Host(address)) => Some((address, &effective.source)),
+            Some(SettingValue::Hosts(addresses)) => Some((addresses, &effective.source)),
+            _ => None,
+        }
+    }
+
+    /// The customer whose hosts alone are believed.
+    pub fn customer(&self) -> Option<&Slug> {
+        match &self.of(Setting::Customer).value {
+            Some(SettingValue::Customer(customer)) => Some(customer),
             _ => None,
         }
     }
@@ -285,6 +307,7 @@ impl fmt::Display for SettingSource {
             SettingSource::File(SettingScope::Edition(publisher, edition)) => {
                 write!(f, "{FILE}, edition {publisher}/{edition}")
             }
+            SettingSource::Token(file) => write!(f, "{}", file.display()),
             SettingSource::Host => f.write_str("host"),
             SettingSource::Publisher => f.write_str("publisher"),
             SettingSource::BuiltIn => f.write_str("built in"),

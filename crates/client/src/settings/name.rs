@@ -17,12 +17,14 @@ use crate::error::Error;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Setting {
-    /// The host to ask, and no other.
+    /// The hosts to ask, and no others.
     Host,
     /// The DNS domains in which hosts are looked for.
     Domain,
     /// The name servers to ask.
     Dns,
+    /// The customer whose hosts alone are believed.
+    Customer,
     /// Whether a host that answered is remembered and asked first.
     Caching,
     /// From an attempt that came to nothing to the next.
@@ -43,6 +45,7 @@ impl Setting {
         Setting::Host,
         Setting::Domain,
         Setting::Dns,
+        Setting::Customer,
         Setting::Caching,
         Setting::ActivationInterval,
         Setting::RenewalInterval,
@@ -57,6 +60,7 @@ impl Setting {
             Setting::Host => "host",
             Setting::Domain => "domain",
             Setting::Dns => "dns",
+            Setting::Customer => "customer",
             Setting::Caching => "caching",
             Setting::ActivationInterval => "activation-interval",
             Setting::RenewalInterval => "renewal-interval",
@@ -70,12 +74,13 @@ impl Setting {
     pub fn expects(self) -> &'static str {
         match self {
             Setting::Host => {
-                "a name or an IP address, and perhaps a port: kms.example, kms.example:1688, [2001:db8::1]:1688"
+                "1 to 6 names or IP addresses, and perhaps ports: kms.example, kms.example:1688, [2001:db8::1]:1688"
             }
             Setting::Domain => "1 to 6 DNS domains: corp.example,eu.corp.example",
             Setting::Dns => {
                 "1 to 3 IP addresses of name servers, and perhaps ports: 10.0.0.53, 127.0.0.1:5353, [2001:db8::53]:53"
             }
+            Setting::Customer => "a customer's name, as the publisher has it: muster-works",
             Setting::Caching | Setting::SendName => "on or off",
             Setting::ActivationInterval | Setting::RenewalInterval => {
                 "a whole number and a unit: 15m, \"15 minutes\", 2h, \"30 days\""
@@ -91,6 +96,7 @@ impl Setting {
             Setting::Host => "found by DNS",
             Setting::Domain => "those of the machine",
             Setting::Dns => "those of the system",
+            Setting::Customer => "whoever answers first",
             _ => "none",
         }
     }

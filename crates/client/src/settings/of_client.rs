@@ -20,7 +20,7 @@ impl Client {
     /// # let trust = include_str!("../../examples/aurora.trust");
     /// # let product = Product::new(trust, include_bytes!("../../examples/aurora.pack"), "desk-pro-2026")?;
     /// let client = Client::open_with(product, Settings { store, ..Settings::default() })?;
-    /// let caching = &client.settings()[3];
+    /// let caching = &client.settings()[4];
     /// assert_eq!(caching.setting, Setting::Caching);
     /// assert_eq!(caching.value.as_ref().unwrap().to_string(), "on");
     /// assert_eq!(caching.source, SettingSource::BuiltIn);
@@ -33,12 +33,13 @@ impl Client {
     pub(crate) fn in_force(&self, loaded: &Loaded) -> InForce {
         let lease = loaded.held.as_ref().and_then(Held::lease).map(|(lease, _)| lease);
         let shared = &self.shared;
-        Sources { own: &shared.settings, file: &shared.settings_file, product: &shared.product, lease }.in_force()
+        let (own, file, tokens) = (&shared.settings, &shared.settings_file, &shared.tokens);
+        Sources { own, file, tokens, product: &shared.product, lease }.in_force()
     }
 
     /// Where hosts are looked for, from now on and for one attempt.
     pub(crate) fn finder(&self) -> Finder<'_> {
-        Finder { settings: &self.shared.settings, in_force: self.in_force(&self.current()) }
+        Finder::new(&self.shared.settings, self.in_force(&self.current()))
     }
 
     /// From a failed attempt to the next: the value that counts, in the publisher's range.

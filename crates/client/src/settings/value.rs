@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use keymuster_core::duration::Duration;
-use keymuster_core::id::{Label, is_page};
+use keymuster_core::id::{Label, Slug, is_page};
 use keymuster_core::time::duration_words;
 use serde_json::Value as Json;
 
@@ -16,12 +16,14 @@ use crate::error::Error;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SettingValue {
-    /// A host.
-    Host(HostAddress),
+    /// Hosts.
+    Hosts(Vec<HostAddress>),
     /// DNS domains.
     Domains(Vec<String>),
     /// Name servers.
     Servers(Vec<SocketAddr>),
+    /// A customer.
+    Customer(Slug),
     /// On or off.
     Switch(bool),
     /// A length of time in seconds.
@@ -44,12 +46,16 @@ pub enum Ways {
     Mak,
 }
 
+/// More hosts are not set by hand, as more are not asked in one attempt.
+const HOSTS_MAX: usize = 6;
 /// More domains are not searched.
 pub(crate) const DOMAINS_MAX: usize = 6;
 /// More name servers are not asked, as in the system's own resolver.
 pub(crate) const SERVERS_MAX: usize = 3;
 /// The longest name that DNS has.
 const DOMAIN_CHARS_MAX: usize = 253;
+/// The longest part of one.
+const LABEL_CHARS_MAX: usize = 63;
 
 impl Setting {
     /// Reads a value as it is typed: lists with commas, `on` and `off`, lengths of time with a unit.
@@ -61,6 +67,7 @@ impl Setting {
     fn read(self, text: &str) -> Option<SettingValue> {
         let entries = || text.split([',', ' ']).filter(|entry| !entry.is_empty());
         match self {
+            Setting::Host => hosts(entries()),
             Setting::Domain => domains(entries()),
             Setting::Dns => servers(entries()),
             Setting::Caching | Setting::SendName => match text {
@@ -75,6 +82,7 @@ impl Setting {
     /// Reads a value of the settings file.
     pub(super) fn read_json(self, json: &Json) -> Option<SettingValue> {
         match (self, json) {
+            (Setting::Host, Json::Array(entries)) => hosts(texts(entries)?.into_iter()),
             (Setting::Domain, Json::Array(entries)) => domains(texts(entries)?.into_iter()),
             (Setting::Dns, Json::Array(entries)) => servers(texts(entries)?.into_iter()),
             (Setting::Caching | Setting::SendName, Json::Bool(on)) => Some(SettingValue::Switch(*on)),
@@ -86,7 +94,8 @@ impl Setting {
     /// What is one text on a command line and in JSON.
     fn read_text(self, text: &str) -> Option<SettingValue> {
         Some(match self {
-            Setting::Host => SettingValue::Host(text.parse().ok()?),
+            Setting::Host => hosts([text].into_iter())?,
+            Setting::Customer => SettingValue::Customer(text.parse().ok()?),
             Setting::ActivationInterval | Setting::RenewalInterval => {
                 SettingValue::Secs(text.parse::<Duration>().ok()?.as_secs())
             }
@@ -105,6 +114,7 @@ impl Setting {
     pub(super) fn expects_json(self) -> String {
         match self {
             Setting::Domain | Setting::Dns => format!("a list of texts: {}", self.expects()),
+            Setting::Host => format!("a text or a list of texts: {}", self.expects()),
             Setting::Caching | Setting::SendName => "true or false".to_owned(),
             _ => format!("a text: {}", self.expects()),
         }
@@ -124,6 +134,7 @@ impl SettingValue {
     pub fn to_json(&self) -> Json {
         match self {
             SettingValue::Switch(on) => Json::Bool(*on),
+            SettingValue::Hosts(hosts) if hosts.len() > 1 => hosts.iter().map(ToString::to_string).collect(),
             SettingValue::Domains(domains) => domains.iter().map(String::as_str).collect(),
             SettingValue::Servers(servers) => servers.iter().map(ToString::to_string).collect(),
             other => Json::String(other.to_string()),
@@ -134,7 +145,10 @@ impl SettingValue {
 impl fmt::Display for SettingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SettingValue::Host(address) => address.fmt(f),
+            SettingValue::Hosts(hosts) => {
+                f.write_str(&hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+            }
+            SettingValue::Customer(customer) => customer.fmt(f),
             SettingValue::Domains(domains) => f.write_str(&domains.join(",")),
             SettingValue::Servers(servers) => {
                 let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
@@ -162,15 +176,24 @@ fn texts(entries: &[Json]) -> Option<Vec<&str>> {
     entries.iter().map(Json::as_str).collect()
 }
 
+fn hosts<'a>(entries: impl Iterator<Item = &'a str>) -> Option<SettingValue> {
+    let hosts = entries.map(|entry| entry.parse().ok()).collect::<Option<Vec<HostAddress>>>()?;
+    (1..=HOSTS_MAX).contains(&hosts.len()).then_some(SettingValue::Hosts(hosts))
+}
+
 fn domains<'a>(entries: impl Iterator<Item = &'a str>) -> Option<SettingValue> {
+    let domains = entries.map(domain).collect::<Option<Vec<_>>>()?;
+    (1..=DOMAINS_MAX).contains(&domains.len()).then_some(SettingValue::Domains(domains))
+}
+
+/// A domain in the one form in which it is asked for; `None` for what is none.
+pub(crate) fn domain(text: &str) -> Option<String> {
+    let domain = text.trim_matches('.').to_ascii_lowercase();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    let is_domain = |domain: &str| {
-        let is_short = domain.len() <= DOMAIN_CHARS_MAX;
-        is_short && domain.chars().all(is_plain) && domain.split('.').all(|label| !label.is_empty())
-    };
-    let domains: Vec<String> = entries.map(|entry| entry.trim_matches('.').to_ascii_lowercase()).collect();
-    let is_sound = (1..=DOMAINS_MAX).contains(&domains.len()) && domains.iter().all(|domain| is_domain(domain));
-    is_sound.then_some(SettingValue::Domains(domains))
+    let is_domain = domain.len() <= DOMAIN_CHARS_MAX
+        && domain.chars().all(is_plain)
+        && domain.split('.').all(|label| (1..=LABEL_CHARS_MAX).contains(&label.len()));
+    is_domain.then_some(domain)
 }
 
 fn servers<'a>(entries: impl Iterator<Item = &'a str>) -> Option<SettingValue> {
@@ -184,10 +207,16 @@ mod tests {
 
     #[test]
     fn values_read_print_and_survive_json() {
-        use Setting::{ActivationInterval, Caching, Dns, Domain, HelpUrl, Host, SendName, Way};
+        use Setting::{ActivationInterval, Caching, Customer, Dns, Domain, HelpUrl, Host, SendName, Way};
         for (setting, text, expected) in [
             (Host, "kms.example", Some("kms.example:1688")),
             (Host, "kms/x", None),
+            (Host, "kms-a, [::1]:1700", Some("kms-a:1688,[::1]:1700")),
+            (Host, "a,b,c,d,e,f,g", None),
+            (Host, "kms-a,:1", None),
+            (Host, "", None),
+            (Customer, "muster-works", Some("muster-works")),
+            (Customer, "Muster Works", None),
             (Domain, "Corp.Example., eu.corp.example", Some("corp.example,eu.corp.example")),
             (Domain, "a,b,c,d,e,f", Some("a,b,c,d,e,f")),
             (Domain, "a,b,c,d,e,f,g", None),
@@ -224,6 +253,9 @@ mod tests {
         for (setting, json) in [
             (Setting::Host, "1"),
             (Setting::Host, "null"),
+            (Setting::Host, "[]"),
+            (Setting::Host, r#""kms-a,kms-b""#),
+            (Setting::Customer, "1"),
             (Setting::Domain, r#""corp.example""#),
             (Setting::Domain, "[]"),
             (Setting::Domain, r#"["a", 1]"#),

@@ -76,7 +76,7 @@ impl Host {
             let stop = stop.clone();
             move || serve(&listener, &stop, &sender, react)
         });
-        let address = HostAddress { host: "127.0.0.1".into(), port: socket.port() };
+        let address = HostAddress { host: "127.0.0.1".into(), port: socket.port(), tls_only: false };
         Host { address, heard, socket, stop, thread: Some(thread) }
     }
 
@@ -231,6 +231,7 @@ impl Granter {
             fingerprint: request.fingerprint.as_ref().map(digest),
             retry_secs: self.retry_secs,
             help_url: self.help_url.clone(),
+            transport: None,
             extensions: None,
         }
     }

@@ -186,10 +186,16 @@ impl Machine {
         Machine { env: Env::system(), ..Machine::new() }
     }
 
+    /// Where token files may be left for it.
+    pub fn tokens(&self) -> std::path::PathBuf {
+        self.store.path().join("client.d")
+    }
+
     pub fn settings(&self, host: Option<HostAddress>) -> Settings {
         let short = Duration::from_millis(500);
         Settings {
             store: self.store.path().to_path_buf(),
+            tokens: self.tokens(),
             host,
             timeouts: Timeouts { connect: short, answer: Duration::from_secs(5), dns: short },
             env: self.env.clone(),

@@ -104,13 +104,13 @@ codes! {
 
     SECRET_OVER_PLAIN_HTTP: 510 "secret-over-plain-http" Failure 0 {
         sentence: "a MAK or host key would travel unencrypted to another machine, so that it was not sent",
-        cause: "the authority's address is not one of this machine, and this version does not encrypt",
+        cause: "the authority's address begins with `http://`, and is not one of this machine",
         cause: "a tunnel that encrypts is meant to be used, and the address leads past it",
         check: "read in the message which address would have been asked",
         check: "run `keymuster inspect FILE` on the trust file: it names the authority's address",
-        remedy: "carry a request file: `keymuster-host activate --request FILE` on a host, `keymuster activate \
-                 --request FILE` on a client, or QR codes with `--request-qr` in its place; or lead a tunnel from this machine to the authority and name its near \
-                 end, for example `keymuster-host activate --authority http://127.0.0.1:1690`",
+        remedy: "name the authority by an address with `https://`, for example `keymuster-host activate --authority \
+                 https://activation.example.com`; or carry a request file: `keymuster-host activate --request FILE` on a \
+                 host, `keymuster activate --request FILE` on a client, or QR codes with `--request-qr` in its place",
     }
 
     NAME_NOT_RESOLVED: 511 "name-not-resolved" Failure 0 {
@@ -194,6 +194,30 @@ codes! {
         check: "run `keymuster settings`: it shows the value of each setting, where it comes from, and what it may be",
         remedy: "correct the entry with `keymuster set`, or take it out with `keymuster unset`; a file that is no JSON is \
                  corrected or removed by hand; products run on meanwhile, with all other settings",
+    }
+
+    CERTIFICATE_UNTRUSTED: 518 "certificate-untrusted" Failure 0 {
+        sentence: "nobody whom this machine trusts vouches for the server's certificate, so that nothing was sent",
+        cause: "the server's certificate was made by the company's own certificate authority, which this machine does not \
+                know, or by the server itself",
+        cause: "the certificate is for another name than the one in the address, or it has ended",
+        cause: "this machine's clock is wrong, so that the certificate seems to have ended or not to have begun",
+        cause: "a proxy opens encrypted connections on the way, or somebody stands in for the server",
+        check: "read in the message what is wrong with the certificate",
+        check: "run openssl s_client -connect HOST:PORT on this machine: it shows the certificate and who made it",
+        remedy: "add the certificate authority to the system's, or name its file in the environment variable \
+                 `SSL_CERT_FILE`; give the server a certificate for the name by which it is asked",
+    }
+
+    CERTIFICATE_DIFFERS: 519 "certificate-differs" Failure 0 {
+        sentence: "the connection to the host was encrypted for another than the host, which somebody may have read",
+        cause: "a proxy opens encrypted connections on the way to the host, to look into them",
+        cause: "the host was set up anew, and its entitlement still names the TLS key that it had before",
+        cause: "somebody stands between client and host: answers cannot be changed on the way, and requests can be read",
+        check: "run `keymuster-host status` on the host: it says whether an entitlement names another key than it has",
+        check: "compare the host's certificate with the one that openssl s_client -connect HOST:PORT shows here",
+        remedy: "run `keymuster-host activate` on a host that was set up anew; let the proxy pass port 1688 unopened; \
+                 leases are signed, so that what was granted is valid in any case",
     }
 
     MACHINE_UNREACHABLE: 520 "machine-unreachable" Failure 0 {

@@ -162,6 +162,8 @@ codes! {
         cause: "the machine was moved to another company, or is a guest in its network",
         cause: "the company received a new customer number, for example after a merger",
         cause: "a host of another company stands in this network",
+        cause: "a token file or the settings of the machine name another customer than that of its hosts",
+        check: "run `keymuster settings`: it shows the customer that is set, and by which file",
         check: "run `keymuster status`: it shows the customer of the lease that is held, and which host was tried",
         check: "ask your administrators whether the customer number has changed",
         remedy: "point the client to a host of its own company; if the customer has rightly changed, give the lease \

@@ -73,10 +73,13 @@ codes! {
         sentence: "the database cannot be written at the moment, so that nothing is granted",
         cause: "the disk of the data directory is full",
         cause: "another program keeps the database locked, for example one that copies it",
-        check: "run `keymuster-host status`: it names the data directory",
-        check: "look at the free space of the disk that holds the data directory, and at the last error in the log",
-        remedy: "free some space, or end the program that keeps the database locked; the server recovers by itself, \
-                 and leases stay valid",
+        cause: "the database is a PostgreSQL that cannot be reached, takes no orders to write, or is just changing its leader",
+        check: "run `keymuster-host status`: it names the data directory; the last error in the log says what the database said",
+        check: "look at the free space of the disk that holds the data directory",
+        check: "where `database.toml` in the data directory names a PostgreSQL: see whether one of its nodes can be written to, \
+                and with Patroni, whether `patronictl list` shows a leader and a synchronous standby",
+        remedy: "free some space, end the program that keeps the database locked, or bring the PostgreSQL back; the server \
+                 recovers by itself, and leases stay valid",
     }
 
     HOST_BUSY: 409 "host-busy" Failure 503 {
@@ -92,7 +95,7 @@ codes! {
 
     NOT_READY: 410 "not-ready" Failure 503 {
         sentence: "the server runs, but cannot do its work at the moment",
-        cause: "its database cannot be written: the disk is full, or another program keeps it locked",
+        cause: "its database cannot be written: the disk is full, another program keeps it locked, or a PostgreSQL is away",
         cause: "more requests are waiting than it can answer",
         cause: "a host's clock is behind its own ledger",
         check: "read the sentence in the answer of `/readyz`: it says what the server cannot do",
@@ -174,6 +177,30 @@ codes! {
                  clock",
     }
 
+    LEDGER_SET_BACK: 418 "ledger-set-back" Failure 0 {
+        sentence: "the host's ledger is an older copy of itself: it had granted more than it knows of",
+        cause: "the data directory, the database file or the whole virtual machine was set back to a snapshot or a copy",
+        cause: "the host runs twice: a clone of its machine grants in its name",
+        cause: "the disk lost writes that it had confirmed, for example in a power cut",
+        check: "run `keymuster-host status`: it says when this was noticed, by whom, and how far the copy goes",
+        check: "run `keymuster-host audit`: what administrators did in the lost time is missing there",
+        check: "look whether another machine serves with the same host id, and whose snapshots were restored",
+        remedy: "nothing for the clients: they keep their leases, and those who had seats keep them; nobody new gets a seat \
+                 for one term; end the second host if there is one, do again what administrators did in the lost time, and \
+                 restore hosts by `keymuster-host backup restore` alone",
+    }
+
+    LEDGER_CONTRADICTS: 419 "ledger-contradicts" Refusal 422 {
+        sentence: "the ledger was recomputed and contradicts itself; the message names the first entry that is wrong",
+        cause: "the database was changed by hand or by another program",
+        cause: "the disk damaged the file or lost writes that it had confirmed",
+        cause: "a copy of the file was taken while the server wrote, by another way than `keymuster-host backup create`",
+        check: "run `keymuster-host ledger prove --json`: it names the entry or the client and what is wrong with it",
+        check: "run `keymuster-host backup inspect FILE` on the last backups, and compare the head of each with its entry",
+        remedy: "keep a copy of the data directory as it is; then restore the last backup whose ledger is whole by \
+                 `keymuster-host backup restore`, which begins a new epoch",
+    }
+
     HOST_TOO_OLD: 421 "host-too-old" Refusal 422 {
         sentence: "the licence pack needs a newer version of the host program",
         cause: "the publisher's newest products are licensed in a way that this version does not know",
@@ -190,6 +217,55 @@ codes! {
                 and the range",
         remedy: "choose a value within the range in the message; only the publisher can widen it, with a newer licence \
                  pack",
+    }
+
+    CONFIG_INVALID: 423 "config-invalid" Refusal 422 {
+        sentence: "the configuration cannot be used: a key or a value is not one that this program has",
+        cause: "a key is mistyped, or belongs to another version of this program or to the other server",
+        cause: "a value is of another kind than the key takes, or the file is no TOML",
+        cause: "an environment variable that begins with this program's name is mistyped",
+        check: "run `keymuster-host config check` or `keymuster-authority config check`: it names file, line and column \
+                of everything that is wrong, and the nearest known key",
+        remedy: "correct what the message names, and run the check again; a running server goes on with the \
+                 configuration that it has, and takes the new one as soon as nothing in it is wrong",
+    }
+
+    SETTING_FIXED: 424 "setting-fixed" Refusal 409 {
+        sentence: "the setting stands in the host's configuration file, environment or command line, and is changed there \
+                   alone",
+        cause: "somebody has written the setting into the file, so that the file says what counts",
+        check: "run `keymuster-host config show`: it shows each value with the file and line, variable or option that \
+                gives it",
+        remedy: "change it where the message says; or take it out there, and choose it with `keymuster-host set` or in \
+                 the console from then on",
+    }
+
+    BACKUP_PASSPHRASE_WRONG: 426 "backup-passphrase-wrong" Refusal 422 {
+        sentence: "the passphrase does not open the backup",
+        cause: "the passphrase was mistyped, or is that of another backup",
+        cause: "the passphrase was changed since this backup was made",
+        cause: "the first lines of the file were changed or damaged",
+        check: "see whether another backup of the same server opens with it: `keymuster-host backup inspect`",
+        remedy: "use the passphrase that was used when the backup was made; without it nobody opens the file",
+    }
+
+    BACKUP_UNREADABLE: 427 "backup-unreadable" Refusal 422 {
+        sentence: "the file is no backup that can be restored here",
+        cause: "it was cut off or changed on its way, or by a failing disk",
+        cause: "it is another file, or a backup of the other program: a host does not restore an authority's",
+        cause: "it was made by a newer version of the program",
+        check: "read the sentence in the message: it says what is wrong with the file",
+        check: "run `keymuster-host backup inspect` on another copy of the file",
+        remedy: "take another copy of the backup, or an older one; what is in the data directory was not changed",
+    }
+
+    DATA_MOVED: 428 "data-moved" Refusal 409 {
+        sentence: "the server has moved to another machine, and does not work here beside it",
+        cause: "a backup was made with `keymuster-host backup create --retire`, to be restored on another machine",
+        cause: "the service was started on the old machine out of habit, or by its unit at boot",
+        check: "read in the message when the server moved, and with which backup",
+        remedy: "use the server on its new machine and disable the service here; if the move was given up, restore the \
+                 backup that the message names here, with `keymuster-host backup restore --replace`",
     }
 
     DNS_SERVER_UNREACHABLE: 430 "dns-server-unreachable" Failure 0 {
@@ -246,7 +322,7 @@ codes! {
         remedy: "synchronise the clock that is wrong; the host tries again by itself",
     }
 
-    DNS_KEY_FILE_UNUSABLE: 435 "dns-key-file-unusable" Failure 0 {
+    DNS_KEY_FILE_UNUSABLE: 435 "dns-key-file-unusable" Failure 422 {
         sentence: "the file with the DNS key cannot be read, or is not a key",
         cause: "the path is mistyped, or the user of the service may not read the file",
         cause: "the file has only the secret, more than one key, or an algorithm other than hmac-sha256",
@@ -256,6 +332,43 @@ codes! {
                  the user of the service read the file",
     }
 
+    TLS_REQUIRED: 436 "tls-required" Refusal 403 {
+        sentence: "the server takes requests over TLS only, and this one came without",
+        cause: "an administrator turned plain HTTP off with the setting `tls`",
+        cause: "the administrators' address is asked from another machine, which is never answered without TLS",
+        cause: "the product or program is too old to speak TLS, or its host is set without `https://`",
+        check: "run `keymuster-host settings` on the host: the line `tls` says what is taken",
+        check: "ask `/livez` at the same address with `https://`: the server answers `ok`",
+        remedy: "ask `https://` at the same address and port; or let plain HTTP in again: `keymuster-host set` sets `tls` \
+                 to `offer`",
+    }
+
+    TLS_CERTIFICATE_UNUSABLE: 437 "tls-certificate-unusable" Failure 422 {
+        sentence: "a certificate for TLS or its private key cannot be used",
+        cause: "the path is mistyped, or the user of the service may not read the file",
+        cause: "the file is in another form than PEM, or its key is encrypted with a passphrase",
+        cause: "key and certificate do not belong together, for example because only one of them was renewed",
+        check: "read in the message which file it is and what is wrong with it",
+        check: "let openssl x509 -pubkey print the key in the certificate, and openssl pkey -pubout that of the key file: they \
+                are the same",
+        remedy: "put the certificate, those between it and its root, and the unencrypted key into files that the user of \
+                 the service can read; a running server goes on with the certificate that it has, and takes the new one \
+                 as soon as it fits",
+    }
+
+    ACME_FAILED: 438 "acme-failed" Failure 0 {
+        sentence: "the ACME server gave no certificate",
+        cause: "the address of the server's directory is mistyped, or the server is not reached from here",
+        cause: "no certificate authority of this system vouches for the server, as one within a company needs to be known here",
+        cause: "the server did not find this machine by the name for which the certificate is, at port 80",
+        cause: "the server has a limit for certificates or attempts, and it is reached",
+        check: "read in the message which step failed and what the server says",
+        check: "ask from another machine for http://NAME/.well-known/acme-challenge/x while an attempt is under way: the \
+                answer is 404, from this program",
+        remedy: "correct the address or the name, let the server reach port 80 of this machine, or name the file of the \
+                 server's certificate authority in SSL_CERT_FILE; it is tried again by itself, and the certificate before \
+                 goes on",
+    }
     NOT_SIGNED_IN: 441 "not-signed-in" Refusal 401 {
         sentence: "the administration interface is for those who have signed in",
         cause: "the request carries no token, or one that is mistyped",
@@ -313,7 +426,7 @@ codes! {
         cause: "the clocks of the two machines differ by more than two minutes",
         check: "read the detail, or the server's log: it says what was asked and what is wrong with the answer",
         check: "fetch `/.well-known/openid-configuration` below the issuer's address from this machine",
-        remedy: "correct the file that `keymuster-host serve --openid` names and start the server again; until then sign in \
+        remedy: "correct the file that `keymuster-host serve --openid-file` names and start the server again; until then sign in \
                  with a password, which `keymuster-host claim --reset NAME` sets",
     }
 

@@ -2,11 +2,12 @@
 
 use keymuster_core::activation::Activation;
 use keymuster_core::catalogue::{Catalogue, Edition, Group, Interval};
+use keymuster_core::client_token::ClientToken;
 use keymuster_core::entitlement::{Cover, Entitlement, Pool};
 use keymuster_core::id::to_hex;
 use keymuster_core::issuer::Issuer;
 use keymuster_core::key::{KeyKind, ProductKey};
-use keymuster_core::lease::{Lease, LeaseKind, Position};
+use keymuster_core::lease::{Lease, LeaseKind, Position, Transport};
 use keymuster_core::report::Report;
 use keymuster_core::request::{Act, ClientRequest, HostRequest, Standing};
 use keymuster_core::revocation::Revocations;
@@ -59,6 +60,16 @@ impl Fields for Trust {
     }
 }
 
+impl Fields for ClientToken {
+    fn fields(&self) -> Value {
+        let roots: Vec<String> = self.roots.iter().map(|root| to_hex(root.as_bytes())).collect();
+        let settings: serde_json::Map<String, Value> =
+            self.settings.iter().map(|setting| (setting.name.to_owned(), json!(setting.value))).collect();
+        let edition = self.edition.as_ref().map(|edition| edition.as_str());
+        json!({ "publisher": self.publisher.as_str(), "edition": edition, "roots": roots, "settings": settings })
+    }
+}
+
 impl Fields for Position {
     fn fields(&self) -> Value {
         json!({
@@ -80,6 +91,7 @@ impl Fields for Lease {
             "features": self.features.as_deref().map(texts), "ratchet": hex(&self.ratchet),
             "fingerprint": hex(&self.fingerprint), "retry_secs": self.retry_secs,
             "help_url": self.help_url.as_ref().map(|url| url.as_str()),
+            "transport": self.transport.map(|Transport::TlsOnly| 1),
         })
     }
 }

@@ -4,6 +4,7 @@ use keymuster_core::activation::Activation;
 use keymuster_core::bundle::Bundle;
 use keymuster_core::catalogue::Catalogue;
 use keymuster_core::chain::{Asker, Chain};
+use keymuster_core::client_token::ClientToken;
 use keymuster_core::document::{Document, Signed};
 use keymuster_core::entitlement::Entitlement;
 use keymuster_core::frames::{FrameError, Frames};
@@ -42,6 +43,10 @@ pub fn outcome(vector: &Vector) -> Outcome {
         "product-key" => product_key(vector.text("/input/text")),
         "trust" => match vector.text("/input/text").parse::<Trust>() {
             Ok(trust) => Ok(trust.fields()),
+            Err(_) => Err(Refused { code: "refused".into(), says: Value::Null }),
+        },
+        "client-token" => match vector.text("/input/text").parse::<ClientToken>() {
+            Ok(token) => Ok(token.fields()),
             Err(_) => Err(Refused { code: "refused".into(), says: Value::Null }),
         },
         "document" => document(vector),

@@ -95,8 +95,8 @@ pub fn removed(value: &Value) -> String {
     said += "leases that clients hold run on to their end; to install the key again uses one of its activations\n";
     said += &list("not covered any more:", &members(value, "lost"));
     if value["is_erased"] == json!(false) {
-        said += "a copy of the key is left in the write-ahead log; it goes when the host and all that reads its \
-                 database have ended\n";
+        said += "a copy of the key is left in the database's log: of a file until the host and all that reads it have \
+                 ended, of a PostgreSQL for as long as it keeps its log and its backups\n";
     }
     said
 }

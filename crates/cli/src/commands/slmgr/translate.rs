@@ -133,7 +133,11 @@ fn set_host(value: &str, id: Option<&str>, here: &Here<'_>) -> Result<Vec<Step>,
     let known = here.products.first().map(|product| here.machine.client_of(product)).transpose()?;
     let settings = known.map(|client| client.settings()).unwrap_or_default();
     let host = settings.into_iter().find(|effective| effective.setting == Setting::Host);
-    let Some(SettingValue::Host(HostAddress { host, .. })) = host.and_then(|effective| effective.value) else {
+    let known = match host.and_then(|effective| effective.value) {
+        Some(SettingValue::Hosts(hosts)) => hosts.into_iter().next(),
+        _ => None,
+    };
+    let Some(HostAddress { host, .. }) = known else {
         return Err(Failure::usage("no host is set whose port could be changed", "type -skms HOST:PORT"));
     };
     let host = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
