@@ -12,6 +12,7 @@ pub mod guard;
 pub mod idempotency;
 pub mod page;
 pub mod permission;
+pub mod secure;
 pub mod session;
 pub mod token;
 pub mod visitor;
@@ -154,7 +155,7 @@ impl Console {
     /// there is no account.
     pub async fn start(&self) -> Result<Option<String>, Failure> {
         let (env, record, now) = (self.env().clone(), self.product().record, self.env().now());
-        let work = move |tx: &rusqlite::Transaction<'_>| {
+        let work = move |tx: &crate::sql::Transaction<'_>| {
             book::prune(tx, now)?;
             Book { tx, record }.offer_first(&By::server(now), &env)
         };

@@ -1,10 +1,16 @@
-//! The SQLite file of a server: opening it the one right way, bringing its schema up to date, and naming what fails.
+//! The database of a server, a file of SQLite or a PostgreSQL: opening it the one right way, bringing its schema up to date,
+//! and naming what fails.
 //!
 //! A commit is on the disk when it returns (WAL with `synchronous=FULL`); nothing may be answered before.
 
 mod checkpoint;
+mod copy;
 mod failure;
+mod moving;
+mod place;
 mod pool;
+mod schema;
+mod server;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
@@ -13,16 +19,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use keymuster_core::time::Timestamp;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::OpenFlags;
 use rustix::fs::Access;
 
-use crate::files::{directory_of, sync_directory};
+use crate::files::{directory_of, give_to_owner_of, sync_directory};
+use crate::sql::{Connection, Transaction};
 pub use checkpoint::Checkpointer;
+pub use copy::{check, copy};
 pub use failure::Failure;
+pub use moving::{Moved, move_all};
+pub use place::{Address, PLACE_FILE, Place};
 pub use pool::Pool;
+pub use schema::oldest_reader;
 
-/// How long a statement waits for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement of a command waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long one of a server waits, so that the answer still comes within the time of its request.
+const SERVING_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pages in the write-ahead log (64 MiB) at which a writer moves them itself: the [`Checkpointer`] has fallen behind, or
 /// there is none. It also bounds the file that is kept.
 const WAL_PAGES_MAX: u32 = 16_384;
@@ -36,17 +49,18 @@ pub fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Failure> {
     create_private(path).map_err(|source| Failure::io("create", path, source))?;
     // SQLite would be content to read a file that cannot be written, until the first write.
     check_access(path, Access::WRITE_OK, "write")?;
-    let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let mode: String = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    let file = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mode: String = file.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
         let reason = "the file system cannot hold a write-ahead log; use a local disk";
         return Err(Failure::io("open", path, io::Error::new(io::ErrorKind::Unsupported, reason)));
     }
-    db.pragma_update(None, "synchronous", "full")?;
-    db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
-    db.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
-    migrate(&mut db, migrations)?;
-    db.pragma_update(None, "foreign_keys", true)?;
+    file.pragma_update(None, "synchronous", "full")?;
+    file.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
+    file.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
+    let mut db = Connection::from(file);
+    migrate(&mut db, path, migrations)?;
+    file_of(&db).pragma_update(None, "foreign_keys", true)?;
     Ok(db)
 }
 
@@ -56,12 +70,24 @@ pub fn open_read_only(path: &Path) -> Result<Connection, Failure> {
     check_access(path, Access::READ_OK, "open")?;
     let db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.pragma_update(None, "query_only", true)?;
-    Ok(db)
+    Ok(db.into())
+}
+
+/// Begins a transaction that may write, so that what it reads cannot change before its commit.
+///
+/// One that reads first and writes later would fail at once where another program writes meanwhile, without any waiting.
+pub fn begin(db: &mut Connection) -> Result<Transaction<'_>, Failure> {
+    Ok(db.writing()?)
+}
+
+/// Makes a connection one of a server, which tells who asks that it cannot write rather than let them wait.
+pub fn serve(db: &Connection) -> Result<(), Failure> {
+    Ok(db.wait_at_most(SERVING_BUSY_TIMEOUT)?)
 }
 
 /// A path is never read as a URI, and a connection belongs to one thread at a time, as Rust sees to.
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Failure> {
-    let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+fn connect(path: &Path, access: OpenFlags) -> Result<rusqlite::Connection, Failure> {
+    let db = rusqlite::Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.pragma_update(None, "trusted_schema", false)?;
     Ok(db)
@@ -93,7 +119,7 @@ fn check_access(path: &Path, access: Access, verb: &'static str) -> Result<(), F
     rustix::fs::access(path, access).map_err(|error| Failure::io(verb, path, error.into()))
 }
 
-/// SQLite would create the file readable by others; the log beside it takes over the mode of the file.
+/// SQLite would create the file readable by others; the log beside it takes over mode and owner of the file.
 fn create_private(path: &Path) -> io::Result<()> {
     let directory = directory_of(path);
     if !directory.exists() {
@@ -101,37 +127,51 @@ fn create_private(path: &Path) -> io::Result<()> {
         sync_directory(directory_of(directory))?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => sync_directory(directory),
+        Ok(file) => {
+            give_to_owner_of(directory, &file);
+            sync_directory(directory)
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Runs the missing migrations, all or none.
+/// Runs the missing migrations, all or none, after a copy of the database as it was before.
 ///
 /// The version is read inside the transaction that writes it, so that two programs can open the file at once.
 /// Foreign keys are off meanwhile, as a table can only be rebuilt that way, and are checked at the end.
-fn migrate(db: &mut Connection, migrations: &[&str]) -> Result<(), Failure> {
+fn migrate(db: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), Failure> {
     let known = migrations.len();
-    if version(db)? == known {
+    let found = version(db)?;
+    if found == known || (found > known && schema::may_read(db, known)?) {
         return Ok(());
     }
-    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = begin(db)?;
     let found = version(&tx)?;
     let missing = migrations.get(found..).ok_or(Failure::Newer { found, known })?;
+    if (1..known).contains(&found) {
+        // Nobody else writes meanwhile.
+        schema::keep_before(path, found)?;
+    }
     for migration in missing {
         tx.execute_batch(migration)?;
     }
     check_foreign_keys(&tx)?;
-    tx.pragma_update(None, "user_version", known as i64)?;
+    schema::note_reader(&tx, migrations)?;
+    file_of(&tx).pragma_update(None, "user_version", known as i64)?;
     tx.commit()?;
     tracing::info!(from = found, to = known, "brought the database to this program's version");
     Ok(())
 }
 
 fn version(db: &Connection) -> Result<usize, Failure> {
-    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version: i64 = file_of(db).pragma_query_value(None, "user_version", |row| row.get(0))?;
     usize::try_from(version).map_err(|_| Failure::damaged("(header)", "user_version", "-", "it is negative"))
+}
+
+/// What this module has opened as a file is one.
+fn file_of(db: &Connection) -> &rusqlite::Connection {
+    db.sqlite().expect("it was opened as a file")
 }
 
 fn check_foreign_keys(db: &Connection) -> Result<(), Failure> {
@@ -158,6 +198,8 @@ mod tests {
     const CLIENTS: &str = "CREATE TABLE client (id BIGINT PRIMARY KEY, name TEXT NOT NULL)";
     const LEASES: &str = "CREATE TABLE lease (id BIGINT PRIMARY KEY, client BIGINT NOT NULL REFERENCES client (id))";
 
+    const CLIENTS_GO: &str = "ALTER TABLE client DROP COLUMN name";
+
     /// A directory for one test, and the path of a database in it that does not exist.
     fn place() -> (TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
@@ -166,7 +208,7 @@ mod tests {
     }
 
     fn pragma<T: rusqlite::types::FromSql>(db: &Connection, name: &str) -> T {
-        db.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+        file_of(db).pragma_query_value(None, name, |row| row.get(0)).unwrap()
     }
 
     fn mode(path: &Path) -> u32 {
@@ -223,9 +265,33 @@ mod tests {
     }
 
     #[test]
+    fn a_program_uses_a_newer_schema_to_which_nothing_but_additions_were_made() {
+        let (_directory, path) = place();
+        drop(open(&path, &[CLIENTS, LEASES, "ALTER TABLE client ADD COLUMN more TEXT NOT NULL DEFAULT ''"]).unwrap());
+        let db = open(&path, &[CLIENTS]).unwrap();
+        db.execute("INSERT INTO client (id, name) VALUES (1, 'x')", []).unwrap();
+        assert_eq!(pragma::<i64>(&db, "user_version"), 3, "it is as new as before");
+    }
+
+    #[test]
+    fn what_was_there_before_a_migration_is_kept_once() {
+        let (directory, path) = place();
+        let kept = |version: usize| path.with_file_name(format!("host.db.schema-{version}"));
+        drop(open(&path, &[CLIENTS]).unwrap());
+        assert!(!kept(0).exists(), "there was nothing");
+        drop(open(&path, &[CLIENTS, LEASES]).unwrap());
+        let before = open_read_only(&kept(1)).unwrap();
+        assert_eq!(pragma::<i64>(&before, "user_version"), 1);
+        assert_eq!(mode(&kept(1)), 0o600);
+        drop(open(&path, &[CLIENTS, LEASES, CLIENTS_GO]).unwrap());
+        assert!(kept(2).exists() && !kept(1).exists(), "the newest is enough");
+        drop(directory);
+    }
+
+    #[test]
     fn a_newer_schema_is_left_alone() {
         let (_directory, path) = place();
-        drop(open(&path, &[CLIENTS, LEASES]).unwrap());
+        drop(open(&path, &[CLIENTS, CLIENTS_GO]).unwrap());
         let failure = open(&path, &[CLIENTS]).unwrap_err();
         assert!(matches!(failure, Failure::Newer { found: 2, known: 1 }));
         assert!(failure.to_string().contains("newer version of this program (schema 2, this version knows 1)"));
@@ -236,7 +302,7 @@ mod tests {
     fn rows_that_contradict_each_other_stop_a_migration() {
         let (_directory, path) = place();
         let db = open(&path, &[CLIENTS, LEASES]).unwrap();
-        db.pragma_update(None, "foreign_keys", false).unwrap();
+        file_of(&db).pragma_update(None, "foreign_keys", false).unwrap();
         db.execute("INSERT INTO lease (id, client) VALUES (7, 404)", []).unwrap();
         drop(db);
         let failure = open(&path, &[CLIENTS, LEASES, "CREATE TABLE seat (id BIGINT)"]).unwrap_err();
@@ -279,13 +345,13 @@ mod tests {
         let (_directory, path) = place();
         let db = open(&path, &[CLIENTS]).unwrap();
         let pages: i64 = pragma(&db, "page_count");
-        db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        file_of(&db).pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
         let full = db.execute("INSERT INTO client VALUES (1, ?1)", ["x".repeat(100_000)]).unwrap_err();
         assert!(matches!(Failure::from(full), Failure::DiskFull));
 
         db.execute_batch("BEGIN IMMEDIATE").unwrap();
         let other = open(&path, &[CLIENTS]).unwrap();
-        other.busy_timeout(Duration::ZERO).unwrap();
+        other.wait_at_most(Duration::ZERO).unwrap();
         let busy = other.execute("INSERT INTO client VALUES (1, 'x')", []).unwrap_err();
         assert!(matches!(Failure::from(busy), Failure::Busy));
     }
@@ -299,7 +365,7 @@ mod tests {
         assert!(matches!(Failure::from(rusqlite::Error::SqliteFailure(sqlite, None)), Failure::DiskFull));
         let sqlite =
             rusqlite::ffi::Error { code: ErrorCode::SystemIoFailure, extended_code: rusqlite::ffi::SQLITE_IOERR_FSYNC };
-        assert!(matches!(Failure::from(rusqlite::Error::SqliteFailure(sqlite, None)), Failure::Sqlite(_)));
+        assert!(matches!(Failure::from(rusqlite::Error::SqliteFailure(sqlite, None)), Failure::Disk(_)));
     }
 
     /// Pages of the write-ahead log, and how many of them are in the database as well.

@@ -6,6 +6,7 @@
 mod accept;
 mod bind;
 mod connection;
+mod greeting;
 mod open;
 mod request;
 
@@ -21,8 +22,10 @@ use crate::Stop;
 use accept::Acceptor;
 pub use bind::{BindFailure, bind};
 use connection::Connections;
+pub use greeting::{Greetings, RpcHellos};
 use open::Entered;
 pub use open::Open;
+pub use request::Secure;
 
 /// What one listener gives to its clients at most.
 #[derive(Clone, Debug)]
@@ -83,10 +86,15 @@ impl Default for Limits {
 /// Handlers find the client's address in `axum::extract::ConnectInfo<SocketAddr>`.
 /// They get a body that has arrived whole and within the limits; what breaks a limit is answered with a problem.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: Stop) {
+    serve_greeted(listener, router, limits, Greetings::default(), stop).await;
+}
+
+/// The same for those who begin otherwise than with plain HTTP; handlers find in [`Secure`] who began with TLS.
+pub async fn serve_greeted(listener: TcpListener, router: Router, limits: Limits, greetings: Greetings, stop: Stop) {
     let (connections_max, drain) = (limits.connections, limits.drain);
     let places = Arc::new(Semaphore::new(connections_max as usize));
     let open = limits.open.clone();
-    accept_until_stop(listener, Arc::new(Connections::new(router, limits, stop)), &places, &open).await;
+    accept_until_stop(listener, Arc::new(Connections::new(router, limits, greetings, stop)), &places, &open).await;
 
     // Every connection holds a place, so having all of them means that all connections have ended.
     match tokio::time::timeout(drain, places.acquire_many(connections_max)).await {

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use keymuster_core::codes::{self, Code, CodeKind};
+use keymuster_core::finding::Verdict;
 use keymuster_core::frames::FrameError;
 use keymuster_core::invalid::Invalid;
 use keymuster_core::key::KeyError;
@@ -14,6 +15,7 @@ use keymuster_core::trust::NotATrustFile;
 
 use crate::Problem;
 use crate::database::Failure;
+use crate::doctor::Diagnosed;
 use crate::edge::BindFailure;
 
 /// Everything was done.
@@ -25,8 +27,13 @@ pub const USAGE: u8 = 2;
 /// The outside world failed: a file, the disk, the network.
 pub const ENVIRONMENT: u8 = 3;
 
+/// `doctor`: it works, and something should be done.
+pub const WARNING: u8 = REFUSED;
+/// `doctor`: something does not work.
+pub const BROKEN: u8 = ENVIRONMENT;
+
 /// A failure that has a stable code.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Coded {
     /// The code.
     pub code: &'static Code,
@@ -71,6 +78,9 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     if error.is::<Told>() {
         return ExitCode::from(REFUSED);
     }
+    if let Some(Diagnosed(verdict)) = error.downcast_ref() {
+        return ExitCode::from(if *verdict == Verdict::Broken { BROKEN } else { WARNING });
+    }
     let (code, exit) = classify(error);
     tell(&sentence(error), code);
     ExitCode::from(exit)
@@ -104,7 +114,7 @@ impl From<anyhow::Error> for Problem {
 }
 
 /// An error and its causes; those of them that repeat their own cause do not make it be said twice.
-fn sentence(error: &anyhow::Error) -> String {
+pub fn sentence(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |text, part| match text.as_str() {
         "" => part,
         said if said.contains(&part) => text,
@@ -112,7 +122,8 @@ fn sentence(error: &anyhow::Error) -> String {
     })
 }
 
-fn classify(error: &anyhow::Error) -> (Option<&'static Code>, u8) {
+/// The code and the exit code of an error.
+pub fn classify(error: &anyhow::Error) -> (Option<&'static Code>, u8) {
     error.chain().find_map(classify_one).unwrap_or((None, ENVIRONMENT))
 }
 

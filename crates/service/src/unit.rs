@@ -20,8 +20,17 @@ pub struct Unit {
 }
 
 /// The unit of this program, from the packaged unit of `/usr/bin/NAME`.
-pub fn of_this_program(packaged: &str, name: &str, data_dir: &Path) -> anyhow::Result<Unit> {
-    Ok(unit(packaged, name, &env::current_exe()?, data_dir)?)
+///
+/// The unit names the configuration file where somebody has named one; the program finds the usual one itself.
+pub fn of_this_program(packaged: &str, name: &str, data_dir: &Path, config: Option<&Path>) -> anyhow::Result<Unit> {
+    let mut unit = unit(packaged, name, &env::current_exe()?, data_dir)?;
+    if let Some(config) = config.map(|path| path.display().to_string()) {
+        if !is_plain(&config) {
+            return Err(Usage(format!("a unit cannot name the file {config} as it stands: choose a plain path")).into());
+        }
+        unit.text = unit.text.replacen(" --data-dir ", &format!(" --config {config} --data-dir "), 1);
+    }
+    Ok(unit)
 }
 
 fn unit(packaged: &str, name: &str, program: &Path, data_dir: &Path) -> Result<Unit, Usage> {

@@ -1,7 +1,7 @@
 //! The people who may sign in.
 
+use crate::sql::{OptionalExtension as _, Row, Transaction, params};
 use keymuster_core::time::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::permission::{Needs, Role};
 use crate::database::{Failure, integer, number, seconds, timestamp};

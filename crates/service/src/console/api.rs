@@ -76,7 +76,7 @@ where
     }
 }
 
-fn load(tx: &rusqlite::Transaction<'_>, digest: &str) -> Result<Option<(Token, Account)>, Failure> {
+fn load(tx: &crate::sql::Transaction<'_>, digest: &str) -> Result<Option<(Token, Account)>, Failure> {
     let Some(token) = token::find(tx, digest)? else { return Ok(None) };
     let account = account::named(tx, &token.account)?;
     Ok(account.map(|account| (token, account)))

@@ -1,7 +1,7 @@
 //! What the shared part of a console leaves in the audit of its program.
 
+use crate::sql::Transaction;
 use keymuster_core::time::Timestamp;
-use rusqlite::Transaction;
 
 use crate::database::Failure;
 

@@ -3,8 +3,8 @@
 //! An attempt counts as failed from its beginning, so that many at once are as many; one that succeeds is taken back.
 //! What is refused because of a delay does not count, so nobody keeps others out for longer than one delay.
 
+use crate::sql::{OptionalExtension as _, Transaction, params};
 use keymuster_core::time::{HOUR, MINUTE, Timestamp};
-use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::database::{Failure, number, seconds, timestamp};
 
@@ -91,7 +91,7 @@ fn delay_secs(failures: u64, free: u64) -> u64 {
 
 fn failures(tx: &Transaction<'_>, key: &str) -> Result<Option<(u64, Timestamp)>, Failure> {
     let sql = "SELECT failures, last_at FROM sign_in_failure WHERE subject = ?1";
-    let read = |row: &rusqlite::Row<'_>| Ok((number(row.get(0)?), timestamp(row.get(1)?)));
+    let read = |row: &crate::sql::Row<'_>| Ok((number(row.get(0)?), timestamp(row.get(1)?)));
     Ok(tx.query_row(sql, [key], read).optional()?)
 }
 
@@ -105,12 +105,12 @@ fn prune(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
+    use crate::sql::Connection;
 
     use super::*;
 
     fn db() -> Connection {
-        let db = Connection::open_in_memory().unwrap();
+        let db = Connection::from(rusqlite::Connection::open_in_memory().unwrap());
         db.execute_batch(crate::console::MIGRATION).unwrap();
         db
     }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn delays_grow_up_to_a_limit() {
         let mut db = db();
-        let tx = db.transaction().unwrap();
+        let tx = db.writing().unwrap();
         let mut now = Timestamp::from_secs(1_000_000);
         let subject = [Subject::Account("ada")];
         let mut waits = Vec::new();
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn an_address_is_delayed_whatever_names_it_tries() {
         let mut db = db();
-        let tx = db.transaction().unwrap();
+        let tx = db.writing().unwrap();
         let now = Timestamp::from_secs(1_000_000);
         let attempt =
             |name: &str, address: &str| begin(&tx, &[Subject::Account(name), Subject::Address(address)], now).unwrap();

@@ -2,9 +2,9 @@
 //!
 //! One rule spans all of it: at least one account that is not disabled is an administrator.
 
+use crate::sql::Transaction;
 use keymuster_core::codes;
 use keymuster_core::time::{DAY, Timestamp, duration_words};
-use rusqlite::Transaction;
 
 use super::account::{self, Account};
 use super::audit::{Entry, Record};

@@ -2,8 +2,8 @@
 //!
 //! They are shown where somebody trusted looks, such as the terminal, and typed or pasted into a form; never in a link.
 
+use crate::sql::{OptionalExtension as _, Transaction, params};
 use keymuster_core::time::{MINUTE, Timestamp};
-use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::session::digest;
 use crate::Env;
@@ -53,7 +53,7 @@ pub fn offer(tx: &Transaction<'_>, purpose: &Purpose, expires_at: Timestamp, env
 
 /// What a token is for, if it counts.
 pub fn find(tx: &Transaction<'_>, code: &str, now: Timestamp) -> Result<Option<Purpose>, Failure> {
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, timestamp(row.get(1)?)));
+    let read = |row: &crate::sql::Row<'_>| Ok((row.get(0)?, timestamp(row.get(1)?)));
     let sql = "SELECT account, expires_at FROM claim WHERE digest = ?1";
     let found: Option<(Option<String>, Timestamp)> = tx.query_row(sql, [code_digest(code)], read).optional()?;
     let alive = found.filter(|(_, expires_at)| now < *expires_at);
@@ -62,7 +62,7 @@ pub fn find(tx: &Transaction<'_>, code: &str, now: Timestamp) -> Result<Option<P
 
 /// Ends all tokens with this purpose.
 pub fn withdraw(tx: &Transaction<'_>, purpose: &Purpose) -> Result<(), Failure> {
-    tx.execute("DELETE FROM claim WHERE account IS ?1", [purpose.account()])?;
+    tx.execute("DELETE FROM claim WHERE account IS NOT DISTINCT FROM ?1", [purpose.account()])?;
     Ok(())
 }
 
@@ -83,15 +83,15 @@ impl Purpose {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
+    use crate::sql::Connection;
 
     use super::*;
 
     #[test]
     fn a_token_counts_within_its_window_until_the_next() {
-        let mut db = Connection::open_in_memory().unwrap();
+        let mut db = Connection::from(rusqlite::Connection::open_in_memory().unwrap());
         db.execute_batch(crate::console::MIGRATION).unwrap();
-        let tx = db.transaction().unwrap();
+        let tx = db.writing().unwrap();
         let now = Timestamp::from_secs(1_000_000);
         let env = Env::fixed(now, 1);
         let end = now.plus(WINDOW_SECS);

@@ -4,10 +4,10 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use crate::sql::{Connection, Transaction};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use keymuster_core::time::{DAY, HOUR, MINUTE, Timestamp};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde_json::{Value, json};
 
 use super::Product;
@@ -284,7 +284,7 @@ impl Commands<'_> {
         &mut self,
         act: impl FnOnce(&Book<'_>, &By<Accounts>, &Env) -> Result<T, Problem>,
     ) -> anyhow::Result<T> {
-        let tx: Transaction<'_> = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx: Transaction<'_> = crate::database::begin(self.db)?;
         let book = Book { tx: &tx, record: self.product.record };
         let value = act(&book, &self.by, self.env).map_err(|problem| {
             anyhow::Error::new(Coded { code: problem.code(), detail: problem.detail().to_owned() })

@@ -1,8 +1,8 @@
 //! Proving once more who one is, before acts that destroy something: whoever finds an open browser does not get there.
 
+use crate::sql::Transaction;
 use askama::Template;
 use axum::response::Response;
-use rusqlite::Transaction;
 use serde::Deserialize;
 
 use super::Product;

@@ -44,7 +44,7 @@ pub fn complete(routes: &OpenApi, port: u16) -> Value {
     let mut whole = serde_json::to_value(routes).expect("a description is JSON");
     whole["servers"] = json!([{
         "url": format!("http://127.0.0.1:{port}"),
-        "description": "the machine itself; from elsewhere through an ssh tunnel or a proxy with TLS",
+        "description": "the machine itself; from elsewhere over TLS, or through an ssh tunnel",
     }]);
     whole["security"] = json!([{ "token": [] }]);
     whole["components"]["securitySchemes"] = json!({ "token": {
@@ -60,6 +60,8 @@ pub fn complete(routes: &OpenApi, port: u16) -> Value {
         }
     }
     whole["components"]["responses"] = json!(answers);
+    // Whether members keep their order depends on what else is built.
+    whole.sort_all_objects();
     whole
 }
 

@@ -3,6 +3,7 @@
 //! Only what was done is kept, for a day; whoever was refused may ask again. A secret that is shown once is never kept, so
 //! asking again brings a problem that says so.
 
+use crate::sql::{OptionalExtension as _, Transaction, params};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
@@ -12,7 +13,6 @@ use http_body_util::{BodyExt as _, Limited};
 use keymuster_core::codes;
 use keymuster_core::id::to_hex;
 use keymuster_core::time::{DAY, MINUTE, Timestamp};
-use rusqlite::{OptionalExtension as _, Transaction, params};
 use sha2::{Digest as _, Sha256};
 
 use super::api::Json;
@@ -181,7 +181,7 @@ fn begin(tx: &Transaction<'_>, asked: &Asked, now: Timestamp) -> Result<Option<K
     tx.execute("DELETE FROM idempotency WHERE at <= ?1", [seconds(now.minus(KEPT_SECS))])?;
     let Asked { token, key, request } = asked;
     let sql = "SELECT request, status, answer, at FROM idempotency WHERE token = ?1 AND key = ?2";
-    let row = |row: &rusqlite::Row<'_>| {
+    let row = |row: &crate::sql::Row<'_>| {
         let known: (String, i64, Option<String>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         Ok(known)
     };

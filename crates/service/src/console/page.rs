@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use askama::Template;
 use axum::extract::rejection::{FormRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRef, FromRequest, FromRequestParts};
-use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use axum::http::{Method, StatusCode, request::Parts};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
@@ -14,6 +14,7 @@ use super::account::{self, Account};
 use super::by::By;
 use super::frame::Frame;
 use super::permission::Needs;
+use super::secure::cookie_shown;
 use super::session::{self, Session};
 use super::{Console, assets};
 use crate::Problem;
@@ -162,7 +163,9 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Page<P>> {
         let console = Console::from_ref(state);
         let now = console.env().now();
-        let Some(secret) = cookie(&parts.headers, console.product().cookie) else { return Err(sign_in(parts)) };
+        let Some(secret) = cookie_shown(&parts.extensions, &parts.headers, console.product().cookie) else {
+            return Err(sign_in(parts));
+        };
         let digest = session::digest(&secret);
         let found = console.pool().read(move |tx| load(tx, &digest)).await?;
         let Some((session, account)) = found else { return Err(sign_in(parts)) };
@@ -184,7 +187,7 @@ where
     }
 }
 
-fn load(tx: &rusqlite::Transaction<'_>, digest: &str) -> Result<Option<(Session, Account)>, Failure> {
+fn load(tx: &crate::sql::Transaction<'_>, digest: &str) -> Result<Option<(Session, Account)>, Failure> {
     let Some(session) = session::find(tx, digest)? else { return Ok(None) };
     let account = account::named(tx, &session.account)?;
     Ok(account.map(|account| (session, account)))
@@ -201,13 +204,6 @@ fn sign_in(parts: &Parts) -> PageError {
     }
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("then", wanted).finish();
     PageError::Elsewhere(format!("/sign-in?{query}"))
-}
-
-/// The value of a cookie.
-pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = all.flat_map(|value| value.split("; ")).filter_map(|pair| pair.split_once('='));
-    pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
 }
 
 impl From<Problem> for PageError {

@@ -1,6 +1,6 @@
 //! The second factor of an account: one-time codes of an authenticator, and recovery codes for when it is lost.
 
-use rusqlite::{Transaction, params};
+use crate::sql::{Transaction, params};
 
 use keymuster_core::time::Timestamp;
 

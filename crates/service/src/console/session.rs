@@ -2,11 +2,11 @@
 //!
 //! The browser holds a random id, and the database its digest, so that a copy of the database opens no session.
 
+use crate::sql::{OptionalExtension as _, Row, Transaction, params};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keymuster_core::id::to_hex;
 use keymuster_core::time::{HOUR, MINUTE, Timestamp};
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use sha2::{Digest as _, Sha256};
 
 use crate::Env;
@@ -132,7 +132,7 @@ pub fn prune(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
+fn read(row: &Row<'_>) -> crate::sql::Result<Session> {
     Ok(Session {
         digest: row.get(0)?,
         account: row.get(1)?,

@@ -2,10 +2,10 @@
 //!
 //! Whatever was wrong, the answer is the same; so are the work and the delays for names that nobody has.
 
+use crate::sql::Transaction;
 use askama::Template;
 use axum::response::Response;
 use keymuster_core::codes;
-use rusqlite::Transaction;
 use serde::Deserialize;
 
 use super::Product;

@@ -1,7 +1,7 @@
 //! Tokens of programs: each has some of the permissions of the account that made it, and an end.
 
+use crate::sql::{OptionalExtension as _, Row, Transaction, params};
 use keymuster_core::time::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::permission::Permission;
 use crate::database::{Failure, number, seconds, timestamp};

@@ -1,8 +1,8 @@
 //! Using a one-time token: the first administrator chooses a name and a password, others a new password.
 
+use crate::sql::Transaction;
 use askama::Template;
 use axum::response::Response;
-use rusqlite::Transaction;
 use serde::Deserialize;
 
 use super::Product;

@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 
+use crate::sql::Transaction;
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 use axum::response::Response;
 use keymuster_core::time::Timestamp;
-use rusqlite::Transaction;
 
 use super::account::Account;
-use super::page::{PageError, cookie, see_other};
+use super::page::{PageError, see_other};
+use super::secure::{cookie_name, cookie_shown, is_secure};
 use super::session::{self, Session};
 use super::{Console, account, back_off, book};
 use crate::Problem;
@@ -31,7 +32,7 @@ pub struct Visitor {
     pub address: String,
     /// What the browser calls itself.
     pub agent: String,
-    /// Whether a proxy took the request with TLS.
+    /// Whether the browser asked over TLS.
     is_secure: bool,
     /// The digest of the session that the browser holds, if it holds one.
     held: Option<String>,
@@ -49,8 +50,9 @@ where
         let headers = &parts.headers;
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
         let agent = text(headers, header::USER_AGENT.as_str()).unwrap_or("unknown").chars().take(AGENT_MAX).collect();
-        let held = cookie(headers, console.product().cookie).map(|secret| session::digest(&secret));
-        let is_secure = text(headers, "x-forwarded-proto") == Some("https");
+        let held =
+            cookie_shown(&parts.extensions, headers, console.product().cookie).map(|secret| session::digest(&secret));
+        let is_secure = is_secure(&parts.extensions, headers);
         let at = console.env().now();
         Ok(Visitor { address: address(peer, headers), agent, is_secure, held, at, console })
     }
@@ -127,10 +129,11 @@ impl Visitor {
         Ok(response)
     }
 
-    /// The cookie of a session. Without TLS it cannot be `Secure`; this listener has none, and a proxy before it says when it has.
+    /// The cookie of a session. Without TLS it cannot be `Secure`.
     pub fn cookie(&self, secret: &str) -> HeaderValue {
         let secure = if self.is_secure { "; Secure" } else { "" };
-        let text = format!("{}={secret}; HttpOnly; SameSite=Strict; Path=/{secure}", self.console.product().cookie);
+        let name = cookie_name(self.console.product().cookie, self.is_secure);
+        let text = format!("{name}={secret}; HttpOnly; SameSite=Strict; Path=/{secure}");
         HeaderValue::from_str(&text).expect("the cookie's name and a secret in Base64 are visible ASCII")
     }
 

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use keymuster_core::codes::{self, Code};
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+use tokio_postgres::error::SqlState;
+
+use crate::sql;
 
 /// Why the database did not do what was asked of it; nothing of the transaction has happened.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +56,23 @@ pub enum Failure {
         /// The system's reason.
         source: io::Error,
     },
-    /// Anything else that SQLite reports, input and output errors of the disk among it.
+    /// The server of the database cannot be reached, or does not take what is written; it is tried again each time.
+    #[error("the database cannot be used at the moment: {0}; nothing has to be done here once it can be")]
+    Away(#[source] sql::Error),
+    /// The database is one that must not be used, or its place is not readable.
+    #[error("the database is not fit for use: {0}")]
+    Unfit(String),
+    /// An answer that is not what was asked for.
+    #[error("the database failed: {0}")]
+    Statement(#[source] sql::Error),
+    /// The disk fails. Nothing is tried again here: what a failed sync should have made last may be gone, and only a new
+    /// transaction writes it anew.
+    #[error(
+        "the disk of the database fails ({0}); look into the system's log, and move to another disk if it goes on: what was \
+         acknowledged before is not touched"
+    )]
+    Disk(#[source] rusqlite::Error),
+    /// Anything else that SQLite reports.
     #[error("the database failed: {0}")]
     Sqlite(#[source] rusqlite::Error),
 }
@@ -72,7 +91,7 @@ impl Failure {
     /// The stable code by which it is explained, where there is one.
     pub fn code(&self) -> Option<&'static Code> {
         match self {
-            Failure::DiskFull => Some(&codes::HOST_READ_ONLY),
+            Failure::DiskFull | Failure::Away(_) => Some(&codes::HOST_READ_ONLY),
             Failure::Damaged { .. } | Failure::Corrupt(_) => Some(&codes::DATABASE_DAMAGED),
             Failure::Newer { .. } => Some(&codes::DATABASE_NEWER),
             Failure::Io { source, .. } => {
@@ -80,7 +99,7 @@ impl Failure {
                 let is_unwritable = matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem);
                 is_unwritable.then_some(&codes::STORE_UNWRITABLE)
             }
-            Failure::Busy | Failure::Sqlite(_) => None,
+            Failure::Busy | Failure::Disk(_) | Failure::Unfit(_) | Failure::Statement(_) | Failure::Sqlite(_) => None,
         }
     }
 
@@ -92,6 +111,39 @@ impl Failure {
     }
 }
 
+impl From<sql::Error> for Failure {
+    fn from(error: sql::Error) -> Failure {
+        match error {
+            sql::Error::Sqlite(error) => Failure::from(error),
+            sql::Error::Postgres(error) => of_server(error),
+            sql::Error::Unfit(why) => Failure::Unfit(why),
+            sql::Error::Away(_) | sql::Error::Uncertain => Failure::Away(error),
+            error => Failure::Statement(error),
+        }
+    }
+}
+
+/// What a PostgreSQL said, or the way to it.
+fn of_server(error: tokio_postgres::Error) -> Failure {
+    let Some(state) = error.code().map(SqlState::code) else {
+        // The library tells its own mistakes by these words alone.
+        let words = error.to_string();
+        let is_ours = ["error serializing", "error deserializing", "invalid column", "expected "];
+        let is_ours = is_ours.iter().any(|begin| words.starts_with(begin));
+        let error = sql::Error::Postgres(error);
+        return if is_ours { Failure::Statement(error) } else { Failure::Away(error) };
+    };
+    match state {
+        "53100" => Failure::DiskFull,
+        // Somebody else kept a lock for too long.
+        "55P03" | "40001" | "40P01" => Failure::Busy,
+        // It does not take us, does not take orders to write, or is going down.
+        "25006" | "53300" | "57014" | "3D000" => Failure::Away(error.into()),
+        other if ["08", "28", "57P"].iter().any(|class| other.starts_with(class)) => Failure::Away(error.into()),
+        _ => Failure::Statement(error.into()),
+    }
+}
+
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Failure {
         let Some(sqlite) = error.sqlite_error() else { return Failure::Sqlite(error) };
@@ -99,6 +151,7 @@ impl From<rusqlite::Error> for Failure {
             ErrorCode::DiskFull => Failure::DiskFull,
             // The index of the write-ahead log could not grow: the one place where SQLite does not say "full".
             ErrorCode::SystemIoFailure if sqlite.extended_code == SQLITE_IOERR_SHMSIZE => Failure::DiskFull,
+            ErrorCode::SystemIoFailure => Failure::Disk(error),
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Failure::Busy,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Failure::Corrupt(error),
             _ => Failure::Sqlite(error),

@@ -3,13 +3,12 @@
 //! SQLite blocks, so the work happens on threads for that; few at a time, so that a crowd of readers leaves the machine to
 //! those who are granted leases.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
 
-use super::{Failure, open_read_only};
+use super::{Failure, Place};
+use crate::sql::{Connection, Transaction};
 
 /// How many pieces of work run at one time.
 const AT_ONCE: usize = 4;
@@ -20,18 +19,23 @@ pub struct Pool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    path: PathBuf,
-    open: fn(&std::path::Path) -> Result<Connection, Failure>,
+    place: Place,
+    open: fn(&Place) -> Result<Connection, Failure>,
     readers: Mutex<Vec<Connection>>,
     writers: Mutex<Vec<Connection>>,
     turns: Semaphore,
 }
 
 impl Pool {
-    /// Connections to the database at `path`; `open` makes those that write.
-    pub fn new(path: PathBuf, open: fn(&std::path::Path) -> Result<Connection, Failure>) -> Pool {
+    /// Connections to the database at a place; `open` makes those that write.
+    pub fn new(place: Place, open: fn(&Place) -> Result<Connection, Failure>) -> Pool {
         let (readers, writers) = (Mutex::default(), Mutex::default());
-        Pool(Arc::new(Shared { path, open, readers, writers, turns: Semaphore::new(AT_ONCE) }))
+        Pool(Arc::new(Shared { place, open, readers, writers, turns: Semaphore::new(AT_ONCE) }))
+    }
+
+    /// Where the database is.
+    pub fn place(&self) -> &Place {
+        &self.0.place
     }
 
     /// Runs `work` in a transaction that reads one state of the database.
@@ -43,7 +47,7 @@ impl Pool {
     {
         self.run(
             |shared| &shared.readers,
-            |shared| open_read_only(&shared.path),
+            |shared| shared.place.open_read_only(),
             |db| {
                 let tx = db.transaction().map_err(Failure::from)?;
                 work(&tx)
@@ -61,9 +65,13 @@ impl Pool {
     {
         self.run(
             |shared| &shared.writers,
-            |shared| (shared.open)(&shared.path),
+            |shared| {
+                let db = (shared.open)(&shared.place)?;
+                super::serve(&db)?;
+                Ok(db)
+            },
             |db| {
-                let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Failure::from)?;
+                let tx = super::begin(db)?;
                 let value = work(&tx)?;
                 tx.commit().map_err(Failure::from)?;
                 Ok(value)

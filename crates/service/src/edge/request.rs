@@ -21,15 +21,27 @@ use hyper_util::service::TowerToHyperService;
 use keymuster_core::codes::{self, Code};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use super::{Large, Limits};
 use crate::Problem;
+use crate::telemetry::TRACES;
+use crate::tls::Tls;
+
+/// Whether a request came over TLS, among the extensions of every request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Secure {
+    /// Whether it did.
+    pub is_tls: bool,
+}
 
 /// A router, and what one request to it may take.
 pub(super) struct Requests {
     router: TowerToHyperService<Router>,
     usual: Share,
     large: Vec<(&'static str, Share)>,
+    /// Decides who may ask without it.
+    tls: Tls,
 }
 
 /// What one request may take.
@@ -42,14 +54,14 @@ struct Share {
 }
 
 impl Requests {
-    pub(super) fn new(router: Router, limits: Limits) -> Requests {
+    pub(super) fn new(router: Router, limits: Limits, tls: Tls) -> Requests {
         let Limits { body_bytes, body, total, large, .. } = limits;
         let usual = Share { body_bytes, body, total, places: None };
         let share = |Large { path, body_bytes, body, total, at_once }| {
             (path, Share { body_bytes, body, total, places: Some(Semaphore::new(at_once)) })
         };
         let large = large.into_iter().map(share).collect();
-        Requests { router: TowerToHyperService::new(router), usual, large }
+        Requests { router: TowerToHyperService::new(router), usual, large, tls }
     }
 
     fn share(&self, path: &str) -> &Share {
@@ -57,10 +69,36 @@ impl Requests {
         large.map_or(&self.usual, |(_, share)| share)
     }
 
-    pub(super) async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response {
+    pub(super) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, secure: Secure) -> Response {
+        let (method, path) = (request.method(), request.uri().path());
+        let span = tracing::info_span!(
+            target: TRACES,
+            "request",
+            otel.name = format_args!("{method} {path}"),
+            otel.kind = "server",
+            http.request.method = %method,
+            url.path = path,
+            client.address = %peer.ip().to_canonical(),
+            http.response.status_code = tracing::field::Empty,
+            keymuster.code = tracing::field::Empty,
+        );
+        let response = self.answer_within(request, peer, secure).instrument(span.clone()).await;
+        span.record("http.response.status_code", response.status().as_u16());
+        if let Some(code) = response.extensions().get::<&Code>() {
+            span.record("keymuster.code", code.name);
+        }
+        response
+    }
+
+    async fn answer_within(&self, mut request: Request<Incoming>, peer: SocketAddr, secure: Secure) -> Response {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(secure);
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let share = self.share(&path);
+        if !secure.is_tls && !self.tls.serves_plain(peer, &path) {
+            tracing::debug!(%peer, %method, path, "refused, because it came without TLS");
+            return tls_required().into_response();
+        }
         let response = match timeout(share.total, caught(self.route(request, share))).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
@@ -129,6 +167,11 @@ fn body_broken(error: &(dyn std::error::Error + 'static)) -> Problem {
     tracing::debug!(%error, "a body broke off");
     let detail = "the body ended before its announced length, or is not well-formed";
     Problem::new(&codes::REQUEST_INVALID, detail)
+}
+
+fn tls_required() -> Problem {
+    let detail = "this address takes requests over TLS only: ask https:// at the same port";
+    Problem::new(&codes::TLS_REQUIRED, detail)
 }
 
 fn internal_error() -> Problem {

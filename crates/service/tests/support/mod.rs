@@ -10,11 +10,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
-use keymuster_service::edge::{self, Limits};
+use axum::{Extension, Router};
+use keymuster_service::edge::{self, Greetings, Limits, Secure};
 use keymuster_service::{Stop, problem};
 use tokio::sync::oneshot;
 
@@ -40,13 +40,21 @@ pub struct Server {
 
 impl Server {
     pub fn start(limits: Limits) -> Server {
-        let (server, go) = Server::bind(limits);
+        Server::start_greeted(limits, Greetings::default())
+    }
+
+    pub fn start_greeted(limits: Limits, greetings: Greetings) -> Server {
+        let (server, go) = Server::bind_greeted(limits, greetings);
         go.send(()).unwrap();
         server
     }
 
     /// A server that accepts its first connection when it is told to.
     pub fn bind(limits: Limits) -> (Server, Sender<()>) {
+        Server::bind_greeted(limits, Greetings::default())
+    }
+
+    fn bind_greeted(limits: Limits, greetings: Greetings) -> (Server, Sender<()>) {
         let stop = Stop::new();
         let (router, waiting) = router();
         let (addr_known, addr) = mpsc::channel();
@@ -58,7 +66,7 @@ impl Server {
                 let listener = edge::bind("127.0.0.1:0".parse().unwrap(), "--listen").await.unwrap();
                 addr_known.send(listener.local_addr().unwrap()).unwrap();
                 told.recv_timeout(PATIENCE).unwrap();
-                edge::serve(listener, router, limits, stop_of_thread).await;
+                edge::serve_greeted(listener, router, limits, greetings, stop_of_thread).await;
             });
         });
         let addr = addr.recv_timeout(PATIENCE).unwrap();
@@ -110,6 +118,8 @@ fn router() -> (Router, Receiver<oneshot::Sender<()>>) {
         .route("/hello", get(async || "hello"))
         .route("/length", post(async |body: Bytes| body.len().to_string()))
         .route("/peer", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string()))
+        .route("/tls", get(async |Extension(secure): Extension<Secure>| secure.is_tls.to_string()))
+        .route("/livez", get(async || "ok"))
         .route("/panic", get(async || -> &'static str { panic!("this handler panics, on purpose") }))
         .route("/large", get(async || Body::from(vec![0; LARGE])))
         .route("/wait", get(wait));

@@ -1,9 +1,9 @@
 //! All accounts, for administrators, and adding one.
 
+use crate::sql::Transaction;
 use askama::Template;
 use axum::response::Response;
 use keymuster_core::time::{DAY, Timestamp};
-use rusqlite::Transaction;
 use serde::Deserialize;
 
 use super::Sample;

@@ -1,8 +1,8 @@
 //! Accounts for programs.
 
+use crate::sql::Transaction;
 use axum::extract::State;
 use keymuster_core::time::Timestamp;
-use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

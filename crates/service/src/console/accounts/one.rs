@@ -2,11 +2,11 @@
 //!
 //! Everything here is done to others, so it asks first whether it is really the administrator who sits there.
 
+use crate::sql::Transaction;
 use askama::Template;
 use axum::response::Response;
 use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
-use rusqlite::Transaction;
 use serde::Deserialize;
 
 use super::super::page::Path;

@@ -1,9 +1,9 @@
 //! Setting up one-time codes: a secret is offered, and counts once a code of it was entered.
 
+use crate::sql::Transaction;
 use askama::Template;
 use axum::response::Response;
 use keymuster_qr::Code;
-use rusqlite::Transaction;
 use serde::Deserialize;
 
 use super::Sample;

@@ -1,9 +1,9 @@
 //! One's own account: password, second factor, sessions.
 
+use crate::sql::Transaction;
 use askama::Template;
 use axum::response::Response;
 use keymuster_core::time::Timestamp;
-use rusqlite::Transaction;
 use serde::Deserialize;
 
 use super::Sample;

@@ -1,9 +1,9 @@
 //! Tokens for programs: those that may change accounts may make and end tokens, with their own scopes at most.
 
+use crate::sql::Transaction;
 use axum::extract::State;
 use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
-use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::sql::Transaction;
 use askama::Template;
 use axum::response::Response;
 use keymuster_core::time::{DAY, Timestamp};
-use rusqlite::Transaction;
 
 use super::super::page::Path;
 use super::Sample;

@@ -17,7 +17,7 @@ use crate::console::account::{self, Account};
 use crate::console::permission::{Permission, Role};
 use crate::console::token::Token;
 use crate::console::{Console, Product};
-use crate::database::{self, Pool};
+use crate::database::{Failure, Place, Pool};
 
 static PRODUCT: Product = Product { name: "Test", program: "test", cookie: "test", nav: &[], record: |_, _| Ok(()) };
 const SECRET: &str = "kmt_secret";
@@ -37,13 +37,13 @@ struct Setup {
     _directory: tempfile::TempDir,
 }
 
-fn connect(path: &std::path::Path) -> Result<rusqlite::Connection, Failure> {
-    database::open(path, &[crate::console::MIGRATION])
+fn connect(place: &Place) -> Result<crate::sql::Connection, Failure> {
+    place.open(&[crate::console::MIGRATION])
 }
 
 async fn setup() -> Setup {
     let directory = tempfile::tempdir().unwrap();
-    let pool = Pool::new(directory.path().join("test.db"), connect);
+    let pool = Pool::new(Place::File(directory.path().join("test.db")), connect);
     let env = Env::fixed(Timestamp::from_secs(1_800_000_000), 1);
     let now = env.now();
     pool.write(move |tx| {
@@ -126,7 +126,7 @@ async fn a_secret_is_not_kept() {
     assert_eq!(status, 409);
     assert!(problem.contains(codes::ANSWER_NOT_KEPT.name), "{problem}");
     assert_eq!(world.done.load(Ordering::SeqCst), 1);
-    let db = connect(&directory.path().join("test.db")).unwrap();
+    let db = connect(&Place::File(directory.path().join("test.db"))).unwrap();
     let kept: Option<String> = db.query_row("SELECT answer FROM idempotency", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, None);
 }
@@ -160,7 +160,7 @@ async fn keys_count_for_tokens_that_count() {
 #[tokio::test]
 async fn of_two_at_once_one_is_carried_out_and_finished_though_nobody_waits() {
     let Setup { world, env, _directory: directory, .. } = setup().await;
-    let pool = Pool::new(directory.path().join("test.db"), connect);
+    let pool = Pool::new(Place::File(directory.path().join("test.db")), connect);
     let console = Console::new(&PRODUCT, "test".to_owned(), Vec::new(), pool, env.clone());
     let (begun, may_end, done) = (world.has_begun.clone(), world.may_end.clone(), world.done.clone());
     let slow = post(async move || {

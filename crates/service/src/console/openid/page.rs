@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
+use crate::sql::Transaction;
 use askama::Template;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header, request::Parts};
 use axum::response::{Html, IntoResponse as _, Response};
 use keymuster_core::codes;
-use rusqlite::Transaction;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,8 +22,9 @@ use crate::console::account;
 use crate::console::book::Book;
 use crate::console::by::By;
 use crate::console::frame::Frame;
-use crate::console::page::{self, Page, cookie, local_path, see_other};
+use crate::console::page::{self, Page, local_path, see_other};
 use crate::console::permission::Look;
+use crate::console::secure::{cookie_name, cookie_shown, is_secure};
 use crate::console::visitor::Visitor;
 use crate::console::{Console, session};
 
@@ -55,14 +56,14 @@ struct EnteredPage {
 }
 
 /// `GET /openid/start`.
-pub async fn start(visitor: Visitor, headers: HeaderMap, Query(wanted): Query<Wanted>) -> page::Result<Response> {
-    send(&visitor.console, &headers, Purpose::SignIn(local_path(&wanted.then).to_owned())).await
+pub async fn start(visitor: Visitor, asked: Parts, Query(wanted): Query<Wanted>) -> page::Result<Response> {
+    send(&visitor.console, &asked, Purpose::SignIn(local_path(&wanted.then).to_owned())).await
 }
 
 /// `GET /account/openid/link`.
-pub async fn link(page: Page<Look>, headers: HeaderMap) -> page::Result<Response> {
+pub async fn link(page: Page<Look>, asked: Parts) -> page::Result<Response> {
     page.confirmed("/account")?;
-    send(page.console(), &headers, Purpose::Link(page.session().digest.clone())).await
+    send(page.console(), &asked, Purpose::Link(page.session().digest.clone())).await
 }
 
 /// `POST /account/openid/unlink`.
@@ -77,15 +78,15 @@ pub async fn unlink(page: Page<Look>) -> page::Result<Response> {
 }
 
 /// `GET /confirm/openid`.
-pub async fn confirm(page: Page<Look>, headers: HeaderMap, Query(wanted): Query<Wanted>) -> page::Result<Response> {
+pub async fn confirm(page: Page<Look>, asked: Parts, Query(wanted): Query<Wanted>) -> page::Result<Response> {
     let then = local_path(&wanted.then).to_owned();
-    send(page.console(), &headers, Purpose::Confirm(page.session().digest.clone(), then)).await
+    send(page.console(), &asked, Purpose::Confirm(page.session().digest.clone(), then)).await
 }
 
 /// `GET /openid/back`.
-pub async fn back(visitor: Visitor, headers: HeaderMap, Query(handed): Query<Handed>) -> page::Result<Response> {
+pub async fn back(visitor: Visitor, asked: Parts, Query(handed): Query<Handed>) -> page::Result<Response> {
     let provider = provider(&visitor.console)?;
-    let held = cookie(&headers, &round_cookie(&visitor.console)).unwrap_or_default();
+    let held = cookie_shown(&asked.extensions, &asked.headers, &round_cookie(&visitor.console)).unwrap_or_default();
     // Whoever led somebody here with a code of their own cannot know what the state is the digest of.
     let is_own = session::digest(&held) == handed.state;
     let round = is_own.then(|| provider.rounds.end(&handed.state, visitor.at)).flatten();
@@ -100,7 +101,8 @@ pub async fn back(visitor: Visitor, headers: HeaderMap, Query(handed): Query<Han
     let page = EnteredPage { frame: Frame::bare(&visitor.console), to };
     let text = page.render().map_err(|_| Problem::new(&codes::INTERNAL_FAILURE, "the page cannot be shown"))?;
     let mut response = Html(text).into_response();
-    response.headers_mut().append(header::SET_COOKIE, set_round_cookie(&visitor.console, "", 0));
+    let is_secure = is_secure(&asked.extensions, &asked.headers);
+    response.headers_mut().append(header::SET_COOKIE, set_round_cookie(&visitor.console, is_secure, "", 0));
     if let Some(secret) = secret {
         response.headers_mut().append(header::SET_COOKIE, visitor.cookie(&secret));
     }
@@ -153,20 +155,21 @@ fn of_session(tx: &Transaction<'_>, visitor: &Visitor, digest: &str) -> Result<a
     account.ok_or_else(|| Problem::new(&codes::NOT_SIGNED_IN, "the session has ended meanwhile; sign in again"))
 }
 
-async fn send(console: &Console, headers: &HeaderMap, purpose: Purpose) -> page::Result<Response> {
+async fn send(console: &Console, asked: &Parts, purpose: Purpose) -> page::Result<Response> {
     let provider = provider(console)?;
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_secure = is_secure(&asked.extensions, &asked.headers);
+    let scheme = if is_secure { "https" } else { "http" };
     // The guard has held this name against the list of those that are ours.
-    let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
-    let here = format!("{scheme}://{}", text("host").unwrap_or_default());
+    let name = asked.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let here = format!("{scheme}://{name}");
     let sent = provider.send(purpose, &here, BACK, console.env()).await.map_err(|error| failed(&error))?;
     let mut response = see_other(&sent.to);
-    response.headers_mut().append(header::SET_COOKIE, set_round_cookie(console, &sent.secret, ROUND_SECS));
+    response.headers_mut().append(header::SET_COOKIE, set_round_cookie(console, is_secure, &sent.secret, ROUND_SECS));
     Ok(response)
 }
 
 fn provider(console: &Console) -> Result<Arc<Provider>, Problem> {
-    let detail = "this console knows no organisation's provider; serve --openid FILE names one";
+    let detail = "this console knows no organisation's provider; serve --openid-file FILE names one";
     console.provider().ok_or_else(|| Problem::new(&codes::RECORD_UNKNOWN, detail))
 }
 
@@ -179,8 +182,10 @@ fn round_cookie(console: &Console) -> String {
     format!("{}-openid", console.product().cookie)
 }
 
-fn set_round_cookie(console: &Console, secret: &str, secs: u64) -> HeaderValue {
-    let name = round_cookie(console);
-    let text = format!("{name}={secret}; HttpOnly; SameSite=Lax; Path={BACK}; Max-Age={secs}");
+/// Browsers take a cookie with the prefix of `cookie_name` for all paths only.
+fn set_round_cookie(console: &Console, is_secure: bool, secret: &str, secs: u64) -> HeaderValue {
+    let name = cookie_name(&round_cookie(console), is_secure);
+    let place = if is_secure { "/; Secure" } else { BACK };
+    let text = format!("{name}={secret}; HttpOnly; SameSite=Lax; Path={place}; Max-Age={secs}");
     HeaderValue::from_str(&text).expect("the cookie's name and a secret in Base64 are visible ASCII")
 }

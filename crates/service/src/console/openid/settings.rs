@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
 use crate::console::permission::Role;
-use crate::files::read_private;
+use crate::files::{read_private, read_secret};
 
 /// No such file, secret or list of certificates is longer.
 const FILE_MAX: usize = 1024 * 1024;
@@ -87,7 +87,7 @@ impl OpenId {
             file.issuer
         );
         let beside = |name: &Path| path.parent().unwrap_or(Path::new(".")).join(name);
-        let secret = String::from_utf8(read_private(&beside(&file.client_secret_file), FILE_MAX)?)?;
+        let secret = String::from_utf8(read_secret(&beside(&file.client_secret_file), FILE_MAX)?)?;
         let ca = file.ca_file.map(|name| read_private(&beside(&name), FILE_MAX)).transpose()?;
         let scopes = file.scopes.map_or_else(|| SCOPES.join(" "), |scopes| scopes.join(" "));
         ensure!(scopes.split(' ').any(|scope| scope == "openid"), "{}: scopes are without openid", path.display());
@@ -156,7 +156,7 @@ mod tests {
     fn a_file_names_its_secret_and_what_is_unknown_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let write = |text: &str| {
-            std::fs::write(directory.path().join("secret"), "s3cret\n").unwrap();
+            crate::files::write_private(&directory.path().join("secret"), b"s3cret\n").unwrap();
             let path = directory.path().join("openid.toml");
             std::fs::write(&path, text).unwrap();
             OpenId::read(&path)

@@ -86,7 +86,7 @@ pub fn refused(detail: String) -> Problem {
 mod tests {
     use std::collections::BTreeMap;
 
-    use rusqlite::Connection;
+    use crate::sql::Connection;
     use serde_json::json;
 
     use super::*;
@@ -111,9 +111,9 @@ mod tests {
 
     /// Signs somebody in to a database with the administrators `ada` and `grace`, and `eve`, who is disabled.
     fn try_in(settings: &OpenId, claims: &Value) -> Result<(String, Role), &'static str> {
-        let mut db = Connection::open_in_memory().unwrap();
+        let mut db = Connection::from(rusqlite::Connection::open_in_memory().unwrap());
         db.execute_batch(crate::console::MIGRATION).unwrap();
-        let tx = db.transaction().unwrap();
+        let tx = db.writing().unwrap();
         for name in ["ada", "grace", "eve"] {
             let disabled_at = (name == "eve").then_some(NOW);
             let account = Account::new(name.to_owned(), Role::Administrator, "test", NOW);
