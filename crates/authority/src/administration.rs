@@ -7,20 +7,23 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::http::Method;
 use axum::middleware;
+use keymuster_core::time::Timestamp;
 use keymuster_service::console::description;
 use keymuster_service::console::guard::guard;
 use keymuster_service::console::idempotency::once;
 use keymuster_service::console::{By, Console};
-use keymuster_service::database::Pool;
+use keymuster_service::database::{Place, Pool};
 use keymuster_service::edge::{Large, Limits};
+use keymuster_service::sql::{Connection, Transaction};
 use keymuster_service::{Problem, health, problem};
-use rusqlite::{Connection, Transaction};
+use tokio::sync::watch;
 
 use crate::api::App;
 use crate::authority::Authority;
+use crate::certificates::Shown;
 use crate::data_dir::DataDir;
 use crate::error::Error;
-use crate::{admin_api, pages, store};
+use crate::{admin_api, metrics, pages, store};
 
 /// The port on which administrators reach an authority that was told no other.
 pub const ADMINISTRATION_PORT: u16 = 1691;
@@ -37,6 +40,10 @@ pub struct Administration {
     pub console: Console,
     /// The authority at work, with the issuer key.
     pub app: Arc<App>,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// The certificate that is shown; absent where no TLS is spoken.
+    pub certificate: watch::Receiver<Option<Shown>>,
 }
 
 impl FromRef<Administration> for Console {
@@ -48,10 +55,12 @@ impl FromRef<Administration> for Console {
 impl Administration {
     /// What administrators of an authority reach; browsers may use `names` beside those of the machine itself.
     pub fn new(app: Arc<App>, dir: &DataDir, names: Vec<String>) -> Administration {
-        let pool = Pool::new(dir.database(), store::open);
+        let pool = Pool::new(Place::File(dir.database()), store::open_place);
         let site = app.authority().publisher.slug.to_string();
         let env = app.authority().env.clone();
-        Administration { console: Console::new(&pages::PRODUCT, site, names, pool, env), app }
+        let started_at = env.now();
+        let console = Console::new(&pages::PRODUCT, site, names, pool, env);
+        Administration { console, app, started_at, certificate: watch::channel(None).1 }
     }
 
     /// Runs an act with the database to itself, as the requests of hosts and clients do.
@@ -91,7 +100,10 @@ pub fn limits() -> Limits {
 /// Every route with its handler, and the list of all routes.
 pub fn routes(app: Administration) -> (Router, Vec<(Method, String)>) {
     let (api, description) = admin_api::routes();
-    let (router, mut table) = pages::routes().and_described(api, &description).into_parts();
+    let (router, mut table) = pages::routes()
+        .get(keymuster_service::metrics::PATH, metrics::show)
+        .and_described(api, &description)
+        .into_parts();
     let ready = Arc::clone(&app.app);
     let ready = move || ready.check_ready().map_err(|error| error.to_string());
     table.extend(["/livez", "/readyz", description::PATH].map(|path| (Method::GET, path.to_owned())));

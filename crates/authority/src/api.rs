@@ -20,7 +20,7 @@ use keymuster_core::codes;
 use keymuster_core::key::{KeyId, ProductKey};
 use keymuster_core::refusal::Refusal;
 use keymuster_service::Problem;
-use rusqlite::Connection;
+use keymuster_service::sql::Connection;
 
 use crate::attempts::{Attempts, Resets};
 use crate::authority::Authority;

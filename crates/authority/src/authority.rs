@@ -15,7 +15,7 @@ use keymuster_core::time::Timestamp;
 use keymuster_core::trust::Trust;
 use keymuster_service::Env;
 use keymuster_service::database::Failure;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use crate::data_dir::{DataDir, key_file_error, read_key_file};
 use crate::error::Error;
@@ -49,7 +49,8 @@ impl Authority {
         let path = dir.tags_key();
         let tags = keyfile::read_tags(&read_key_file(&path)?).map_err(|error| key_file_error(&path, &error))?;
 
-        let tx = store::begin(&mut db)?;
+        // A backup that is being restored is read while its restorer writes to it.
+        let tx = db.transaction().map_err(Failure::from)?;
         let publisher = store::publisher::find(&tx)?;
         let publisher = publisher.ok_or_else(|| Failure::damaged("publisher", "id", 1, "there is no such row"))?;
         let certificate = store::issuer::certificate(&tx, issuer_key.public().signer())?;

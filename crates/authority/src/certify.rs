@@ -12,7 +12,7 @@ use keymuster_core::key::{KeyId, KeyKind};
 use keymuster_core::refusal::Refusal;
 use keymuster_core::request::HostRequest;
 use keymuster_core::time::{DAY, Timestamp};
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use crate::authority::{Authority, usable};
 use crate::caller::Caller;

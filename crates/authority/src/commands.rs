@@ -3,14 +3,17 @@
 mod accounts;
 mod activate;
 mod audit;
+mod backup;
 mod catalogue_check;
 mod catalogue_keys;
 mod catalogue_sign;
 mod certify;
+mod config;
 mod customer_add;
 mod customer_list;
 mod customer_resume;
 mod customer_stop;
+mod doctor;
 mod entitlement_list;
 mod exchange;
 mod host_list;
@@ -35,20 +38,25 @@ mod unit;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use keymuster_core::bundle::{self, Bundle};
 use keymuster_core::key::ProductKey;
 use keymuster_core::revocation;
 use keymuster_qr::Answerer;
+use keymuster_service::config::{DATA_DIR, Loader};
 use keymuster_service::console::By;
 use keymuster_service::console::permission::{Look, Needs};
+use keymuster_service::exit::Coded;
+use keymuster_service::papers::{Completions, Manual};
+use keymuster_service::sql::Connection;
 use keymuster_service::{Env, exit};
-use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
+use self::config::Said;
 use crate::acts::revoke::{Revoked, Target, revoke};
 use crate::authority::Authority;
 use crate::caller::Caller;
+use crate::configuration::{DATA_DIR_BUILT_IN, TABLE};
 use crate::data_dir::{DataDir, read_file};
 use crate::error::Error;
 use crate::output::{Form, Output};
@@ -60,10 +68,13 @@ use crate::store::product_key::Worth;
 #[command(name = "keymuster-authority", version, about)]
 #[command(after_help = "Exit codes: 0 done, 1 refused by a rule, 2 wrong command line, 3 something outside failed.")]
 pub struct Cli {
-    /// The directory that holds everything of this publisher
-    #[arg(long, global = true, value_name = "DIR", env = "KEYMUSTER_AUTHORITY_DIR")]
-    #[arg(default_value = "/var/lib/keymuster-authority")]
-    data_dir: PathBuf,
+    /// The directory that holds everything of this publisher [without: what KEYMUSTER_AUTHORITY_DIR or the file says, or
+    /// /var/lib/keymuster-authority]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The configuration file [without: /etc/keymuster/authority.toml, where that exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print the result as one JSON value
     #[arg(long, global = true)]
     json: bool,
@@ -111,13 +122,26 @@ enum Command {
     Accounts(accounts::Options),
     /// Show who did what and when
     Audit(audit::Options),
+    /// Look at everything this authority needs to do its work, and say what to do; exit codes: 0 well, 1 works with a
+    /// warning, 3 broken
+    Doctor(doctor::Options),
+    /// Back up everything in one sealed file while the server works, restore it, or move to another machine
+    #[command(subcommand)]
+    Backup(keymuster_service::backup::BackupCommand),
     /// Answer requests over HTTP until SIGTERM or SIGINT
     Serve(serve::Options),
+    /// Show what is configured and where that was given, or check it
+    #[command(subcommand)]
+    Config(config::Config),
     /// Write every page of the console with sample values, as files to look at
     #[command(hide = true)]
     Storybook(storybook::Options),
     /// Print the unit with which systemd runs this program
     Unit(unit::Options),
+    /// Print what lets a shell complete this command line
+    Completions(Completions),
+    /// Write the manual pages of this program
+    Manual(Manual),
 }
 
 #[derive(Debug, Subcommand)]
@@ -205,12 +229,14 @@ impl Cli {
     /// Runs the command, prints what it says, and returns the exit code of the program.
     pub fn run(self, env: Env) -> ExitCode {
         let form = if self.json { Form::Json } else { Form::Text };
-        let site = Site { dir: DataDir::new(self.data_dir), env };
-        let printed = self.command.run(&site).and_then(|output| {
-            output.print(form).map_err(|error| Error::Environment(format!("cannot print the result: {error}")))
+        let said = self.loader().and_then(|(loader, dir)| {
+            let site = Site { dir, env, loader };
+            let said = self.command.run(&site)?;
+            said.output.print(form).map_err(|error| Error::Environment(format!("cannot print the result: {error}")))?;
+            Ok(if said.is_wrong { exit::REFUSED } else { said.output.exit() })
         });
-        match printed {
-            Ok(()) => ExitCode::from(exit::OK),
+        match said {
+            Ok(code) => ExitCode::from(code),
             Err(error) => {
                 exit::tell(&error.to_string(), error.code());
                 ExitCode::from(error.exit_code())
@@ -219,8 +245,37 @@ impl Cli {
     }
 }
 
+impl Cli {
+    /// From where the configuration comes, and the directory with the data, which each command needs.
+    fn loader(&self) -> Result<(Loader, DataDir), Error> {
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let mut flags: Vec<(&'static str, String)> =
+            self.data_dir.iter().map(|path| (DATA_DIR, absolute(path).display().to_string())).collect();
+        flags.extend_from_slice(match &self.command {
+            Command::Serve(options) => &options.configuration.given,
+            Command::Config(config) => config.flags(),
+            _ => &[],
+        });
+        let loader = Loader::of_process(&TABLE, self.config.clone(), flags);
+        let dir = match (&self.command, loader.data_dir(DATA_DIR_BUILT_IN)) {
+            (_, Ok(dir)) => dir,
+            // It tells more about what is wrong than the first of it.
+            (Command::Config(_), Err(_)) => DATA_DIR_BUILT_IN.into(),
+            (_, Err(broken)) => return Err(Coded::from(broken).into()),
+        };
+        Ok((loader, DataDir::new(dir)))
+    }
+}
+
 impl Command {
-    fn run(self, site: &Site) -> Result<Output, Error> {
+    fn run(self, site: &Site) -> Result<Said, Error> {
+        match self {
+            Command::Config(config) => config.run(&site.loader),
+            other => Ok(Said { output: other.act(site)?, is_wrong: false }),
+        }
+    }
+
+    fn act(self, site: &Site) -> Result<Output, Error> {
         match self {
             Command::Init(options) => options.run(site),
             Command::Issuer(Issuer::Renew(options)) => options.run(site),
@@ -250,17 +305,34 @@ impl Command {
             Command::Exchange(options) => options.run(site),
             Command::Accounts(options) => options.run(site),
             Command::Audit(options) => options.run(site),
+            Command::Doctor(options) => options.run(site),
+            Command::Backup(command) => backup::run(site, &command),
             Command::Serve(options) => options.run(site),
+            Command::Config(config) => Ok(config.run(&site.loader)?.output),
             Command::Storybook(options) => options.run(site),
             Command::Unit(options) => options.run(site),
+            Command::Completions(options) => completions(&options),
+            Command::Manual(options) => manual(&options),
         }
     }
+}
+
+fn completions(options: &Completions) -> Result<Output, Error> {
+    let text = String::from_utf8_lossy(&options.text(Cli::command())).into_owned();
+    Ok(Output::new(json!({ "completions": text }), text))
+}
+
+fn manual(options: &Manual) -> Result<Output, Error> {
+    let directory = options.directory();
+    options.write(Cli::command()).map_err(|error| Error::file("write", directory, &error))?;
+    Ok(Output::new(json!({ "directory": directory }), format!("The manual is in {}.", directory.display())))
 }
 
 /// Where a command works.
 struct Site {
     dir: DataDir,
     env: Env,
+    loader: Loader,
 }
 
 impl Site {

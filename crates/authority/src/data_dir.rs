@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use keymuster_core::id::Slug;
 use keymuster_core::trust::{self, Trust};
+use keymuster_service::backup;
 use keymuster_service::files::{read_private, write_private};
-use rusqlite::Connection;
+use keymuster_service::sql::Connection;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -83,6 +84,7 @@ impl DataDir {
             let advice = "run `keymuster-authority init`, or point --data-dir to where it was run";
             return Err(Error::Environment(format!("there is no authority in {path}; {advice}")));
         }
+        backup::enter(&self.path)?;
         Ok(store::open(&self.database())?)
     }
 

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::Path;
 
-use keymuster_core::codes::{self, Code};
+use keymuster_core::codes::{self, Code, CodeKind};
 use keymuster_core::invalid::Invalid;
 use keymuster_core::refusal::Refusal;
 use keymuster_service::Problem;
@@ -96,14 +96,41 @@ impl Error {
     }
 }
 
+impl From<exit::Coded> for Error {
+    fn from(exit::Coded { code, detail }: exit::Coded) -> Error {
+        match code.kind {
+            CodeKind::Refusal => Error::Denied { code, detail },
+            CodeKind::Failure => Error::Unable { code, detail },
+        }
+    }
+}
+
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Error {
         Error::Refused(refusal)
     }
 }
 
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Error {
+/// What is shared with the host says its errors in its own way; the code and the exit code stay.
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Error {
+        let error = match error.downcast::<Failure>() {
+            Ok(failure) => return Error::Database(failure),
+            Err(error) => error,
+        };
+        let (code, exit) = exit::classify(&error);
+        let detail = exit::sentence(&error);
+        match code {
+            Some(code) if exit == exit::REFUSED => Error::Denied { code, detail },
+            Some(code) => Error::Unable { code, detail },
+            None if exit == exit::ENVIRONMENT => Error::Environment(detail),
+            None => Error::Rule(detail),
+        }
+    }
+}
+
+impl From<keymuster_service::sql::Error> for Error {
+    fn from(error: keymuster_service::sql::Error) -> Error {
         Error::Database(error.into())
     }
 }

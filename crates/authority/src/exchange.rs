@@ -13,7 +13,7 @@ use keymuster_core::key::KeyKind;
 use keymuster_core::refusal::Refusal;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::revocation::Revocations;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use crate::authority::Authority;
 use crate::caller::Caller;

@@ -9,6 +9,7 @@ pub mod api;
 pub mod routes;
 
 // What it answers them.
+pub mod certificates;
 pub mod certify;
 pub mod exchange;
 pub mod issuer;
@@ -22,6 +23,7 @@ pub mod acts;
 pub mod admin_api;
 pub mod administration;
 pub mod commands;
+pub mod metrics;
 pub mod output;
 pub mod pages;
 pub mod views;
@@ -29,9 +31,12 @@ pub mod views;
 // What they need.
 pub mod attempts;
 pub mod authority;
+pub mod backup;
 pub mod caller;
 pub mod catalogue_toml;
+pub mod configuration;
 pub mod data_dir;
+pub mod doctor;
 pub mod error;
 pub mod keyfile;
 pub mod lookup;

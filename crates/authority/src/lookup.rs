@@ -1,7 +1,7 @@
 //! Finding a key by what people have at hand: its id, or the last five symbols.
 
 use keymuster_core::key::{KeyId, SYMBOLS};
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 
 use crate::authority::Authority;
 use crate::error::Error;

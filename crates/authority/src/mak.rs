@@ -10,7 +10,7 @@ use keymuster_core::key::{KeyKind, ProductKey};
 use keymuster_core::refusal::Refusal;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::time::Timestamp;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use crate::authority::{Authority, usable};
 use crate::caller::Caller;

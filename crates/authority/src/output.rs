@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use keymuster_service::exit;
 use serde_json::Value;
 
 /// The result of a command.
@@ -10,6 +11,7 @@ pub struct Output {
     json: Value,
     text: String,
     notes: Vec<String>,
+    exit: u8,
 }
 
 /// How it is printed.
@@ -24,7 +26,7 @@ pub enum Form {
 impl Output {
     /// The same result in both forms; the text needs no line break at its end.
     pub fn new(json: Value, text: impl Into<String>) -> Output {
-        Output { json, text: text.into(), notes: Vec::new() }
+        Output { json, text: text.into(), notes: Vec::new(), exit: exit::OK }
     }
 
     /// Adds a line for people that is no part of the result, such as what to do next.
@@ -32,6 +34,17 @@ impl Output {
     pub fn note(mut self, note: impl Into<String>) -> Output {
         self.notes.push(note.into());
         self
+    }
+
+    /// The same where the program ends with another code than that of success.
+    #[must_use]
+    pub fn exiting(self, exit: u8) -> Output {
+        Output { exit, ..self }
+    }
+
+    /// How the program ends.
+    pub fn exit(&self) -> u8 {
+        self.exit
     }
 
     /// Prints the result on standard output and the notes on standard error.

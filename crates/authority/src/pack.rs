@@ -2,7 +2,7 @@
 
 use keymuster_core::bundle::Bundle;
 use keymuster_core::catalogue::Catalogue;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use crate::authority::Authority;
 use crate::caller::Caller;

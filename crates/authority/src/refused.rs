@@ -5,7 +5,7 @@ use keymuster_core::id::Label;
 use keymuster_core::key::ProductKey;
 use keymuster_core::refusal::Refusal;
 use keymuster_core::request::{ClientRequest, HostRequest};
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 
 use crate::authority::Authority;
 use crate::caller::Caller;

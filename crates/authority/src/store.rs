@@ -29,11 +29,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use keymuster_core::id::{from_hex, to_hex};
 use keymuster_core::signature::PublicKey;
 use keymuster_core::time::Timestamp;
-use keymuster_service::database::{self, Failure};
-use rusqlite::types::FromSql;
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
+pub use keymuster_service::database::begin;
+use keymuster_service::database::{self, Failure, Place};
+use keymuster_service::sql::FromSql;
+use keymuster_service::sql::{Connection, Row, Transaction};
 
-const MIGRATIONS: &[&str] = &[
+/// The schema, in the order in which it grew.
+pub const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0001_first.sql"),
     keymuster_service::console::MIGRATION,
     include_str!("store/migrations/0002_console.sql"),
@@ -44,9 +46,9 @@ pub fn open(path: &Path) -> Result<Connection, Failure> {
     database::open(path, MIGRATIONS)
 }
 
-/// Begins a transaction that may write, so that what it reads cannot change before its commit.
-pub fn begin(db: &mut Connection) -> Result<Transaction<'_>, Failure> {
-    Ok(db.transaction_with_behavior(TransactionBehavior::Immediate)?)
+/// Opens the database at its place, and creates it where there is none.
+pub fn open_place(place: &Place) -> Result<Connection, Failure> {
+    place.open(MIGRATIONS)
 }
 
 /// When and why something was taken back.
@@ -146,7 +148,7 @@ impl<'r> Columns<'r> {
 fn first<T>(
     tx: &Transaction<'_>,
     sql: &str,
-    params: impl rusqlite::Params,
+    params: impl keymuster_service::sql::Params,
     read: impl FnMut(&Row<'_>) -> Result<T, Failure>,
 ) -> Result<Option<T>, Failure> {
     let mut statement = tx.prepare_cached(sql)?;
@@ -158,7 +160,7 @@ fn first<T>(
 fn all<T>(
     tx: &Transaction<'_>,
     sql: &str,
-    params: impl rusqlite::Params,
+    params: impl keymuster_service::sql::Params,
     read: impl FnMut(&Row<'_>) -> Result<T, Failure>,
 ) -> Result<Vec<T>, Failure> {
     let mut statement = tx.prepare_cached(sql)?;
@@ -167,6 +169,21 @@ fn all<T>(
 }
 
 /// Runs a statement that writes, and returns the number of rows it changed.
-fn write(tx: &Transaction<'_>, sql: &str, params: impl rusqlite::Params) -> Result<usize, Failure> {
+fn write(tx: &Transaction<'_>, sql: &str, params: impl keymuster_service::sql::Params) -> Result<usize, Failure> {
     Ok(tx.prepare_cached(sql)?.execute(params)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Migrations of the first release. Since then there are additions only, so that the release before another one opens
+    /// what that has written (`docs/guides/upgrading.md`).
+    const FIRST_RELEASE: usize = 3;
+
+    #[test]
+    fn the_release_before_opens_what_this_one_has_written() {
+        assert!(database::oldest_reader(MIGRATIONS) <= FIRST_RELEASE);
+        assert!(MIGRATIONS.len() >= FIRST_RELEASE);
+    }
 }

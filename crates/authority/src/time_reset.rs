@@ -7,7 +7,7 @@ use keymuster_core::document::Signed;
 use keymuster_core::refusal::Refusal;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::time_reset::TimeReset;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use crate::authority::Authority;
 use crate::caller::Caller;

@@ -14,7 +14,7 @@ use keymuster_service::console::description;
 use keymuster_service::console::guard::guard;
 use keymuster_service::console::idempotency::once;
 use keymuster_service::console::{By, Console};
-use keymuster_service::database::Pool;
+use keymuster_service::database::{Place, Pool};
 use keymuster_service::edge::{Large, Limits, Open};
 use keymuster_service::{Env, Problem, health, problem};
 
@@ -55,8 +55,14 @@ impl FromRef<Administration> for Console {
 
 impl Administration {
     /// What administrators of the host in `data_dir` reach; browsers may use `names` beside those of the machine itself.
-    pub fn new(engine: Engine, data_dir: &Path, host: HostId, names: Vec<String>, env: Env) -> Administration {
-        let pool = Pool::new(data_dir.join(store::FILE_NAME), store::connect);
+    pub fn new(
+        engine: Engine,
+        (data_dir, place): (&Path, Place),
+        host: HostId,
+        names: Vec<String>,
+        env: Env,
+    ) -> Administration {
+        let pool = Pool::new(place, store::connect);
         let site = host.to_string()[..8].to_owned();
         let data_dir: Arc<Path> = data_dir.into();
         Administration {
@@ -128,8 +134,10 @@ pub fn limits() -> Limits {
 /// Every route with its handler, and the list of all routes.
 pub fn routes(app: Administration) -> (Router, Vec<(Method, String)>) {
     let (api, description) = admin_api::routes();
-    let (router, mut table) =
-        pages::routes().get(metrics::PATH, metrics::show).and_described(api, &description).into_parts();
+    let (router, mut table) = pages::routes()
+        .get(keymuster_service::metrics::PATH, metrics::show)
+        .and_described(api, &description)
+        .into_parts();
     let engine = app.engine.clone();
     let ready = move || engine.probe().map_err(|unavailable| unavailable.to_string());
     table.extend(["/livez", "/readyz", description::PATH].map(|path| (Method::GET, path.to_owned())));

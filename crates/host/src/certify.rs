@@ -1,6 +1,5 @@
 //! Getting an entitlement: a signed request to the publisher's authority, over HTTP or by file, and its answer.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
@@ -19,12 +18,13 @@ use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Keys;
-use keymuster_service::database::Failure;
+use keymuster_service::database::{self, Failure};
 use keymuster_service::exit::Coded;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use ureq::Body;
 use ureq::http::Uri;
 
+use crate::outgoing::{self, Trust};
 use crate::pack::{self, NotTaken};
 use crate::site::{Home, Publisher, Site, ledger_head};
 use crate::store::{self, audit, entitlement::Asked};
@@ -38,7 +38,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// handed out.
 pub fn request(home: &mut Home, publisher: usize, key: &ProductKey, env: &Env) -> anyhow::Result<Vec<u8>> {
     let now = env.now();
-    let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let held = &home.site.publishers[publisher];
     if let Some(asked) = store::entitlement::last_asked(&tx, held.number, key.id())?
         && is_open(&asked, held, now)
@@ -62,7 +62,7 @@ pub fn request(home: &mut Home, publisher: usize, key: &ProductKey, env: &Env) -
             head: head.short(),
         }),
         clients: None,
-        tls_spki: None,
+        tls_spki: Some(home.certificate.facts.spki),
         extensions: None,
     };
     let asked = Asked { request: Signed::sign(body, &home.key)?.bytes().to_vec(), at: now };
@@ -113,7 +113,7 @@ pub struct Accepted {
 /// A pack that this program is too old for stays out, and the entitlement is taken all the same: what is installed goes on.
 pub fn accept(home: &mut Home, publisher: usize, answer: &Bundle, by: &By<Keys>) -> anyhow::Result<Accepted> {
     let now = by.at();
-    let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let held = &home.site.publishers[publisher];
     let revocations = Chain::new(&held.trust, &held.pack, None)?.revocations().cloned();
     let chain = Chain::new(&held.trust, answer, revocations)?;
@@ -232,29 +232,24 @@ pub struct Errand {
 
 /// Sends what holds a secret product key to the authority at `url`.
 pub fn post(url: &str, errand: &Errand, body: &[u8]) -> anyhow::Result<Bundle> {
-    check_secrecy(url, errand.secret)?;
+    outgoing::check_secrecy(url, errand.secret)?;
     let target = format!("{}{}", url.trim_end_matches('/'), errand.path);
-    bundle_of(url, agent(errand.within).post(&target).header("content-type", errand.media_type).send(body))
+    let agent = outgoing::agent(url, errand.within, Trust::System)?;
+    bundle_of(url, agent.post(&target).header("content-type", errand.media_type).send(body))
 }
 
 /// Asks the authority at `url` for what is public.
 pub fn get(url: &str, path: &str) -> anyhow::Result<Bundle> {
     let target = format!("{}{path}", url.trim_end_matches('/'));
-    bundle_of(url, agent(ANSWER_WITHIN).get(&target).call())
-}
-
-/// Asks straight: what is sent goes where its secrecy was checked, or nowhere.
-fn agent(within: Duration) -> ureq::Agent {
-    let config = ureq::Agent::config_builder().timeout_global(Some(within)).http_status_as_error(false);
-    config.proxy(None).max_redirects(0).build().into()
+    let agent = outgoing::agent(url, ANSWER_WITHIN, Trust::System)?;
+    bundle_of(url, agent.get(&target).call())
 }
 
 /// The bundle that the authority at `url` has answered with, or its refusal.
 fn bundle_of(url: &str, answered: Result<ureq::http::Response<Body>, ureq::Error>) -> anyhow::Result<Bundle> {
-    let mut response = answered.map_err(|error| Coded {
-        code: &codes::AUTHORITY_UNREACHABLE,
-        detail: format!("the authority at {url} does not answer: {error}"),
-    })?;
+    let authority = format!("the authority at {url}");
+    let mut response =
+        answered.map_err(|error| outgoing::failure(&authority, &error, &codes::AUTHORITY_UNREACHABLE))?;
     let status = response.status();
     let body = response.body_mut().with_config().limit(bundle::SIZE_MAX as u64).read_to_vec();
     let body = body.map_err(|error| not_an_authority(url, &error.to_string()))?;
@@ -262,18 +257,6 @@ fn bundle_of(url: &str, answered: Result<ureq::http::Response<Body>, ureq::Error
         return Err(problem(&body).unwrap_or_else(|| not_an_authority(url, &format!("HTTP {status}"))).into());
     }
     Bundle::parse(&body).map_err(|error| not_an_authority(url, &error.to_string()).into())
-}
-
-/// A secret key would be readable on the way, except on this machine itself.
-fn check_secrecy(url: &str, secret: &str) -> Result<(), Coded> {
-    let uri = url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-    let host = uri.as_ref().and_then(Uri::host).map(|host| host.trim_matches(['[', ']']));
-    let is_local = |host: &str| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    if host.is_some_and(is_local) {
-        return Ok(());
-    }
-    let detail = format!("the {secret} would travel to {url} over a connection that this version cannot encrypt");
-    Err(Coded { code: &codes::SECRET_OVER_PLAIN_HTTP, detail })
 }
 
 fn not_an_authority(url: &str, why: &str) -> Coded {
@@ -285,29 +268,4 @@ pub(crate) fn problem(body: &[u8]) -> Option<Coded> {
     let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
     let code = codes::find(problem.get("code")?.as_str()?)?;
     Some(Coded { code, detail: problem.get("detail")?.as_str()?.to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_key_goes_to_this_machine_alone() {
-        for url in ["http://127.0.0.1:1690", "http://127.0.0.1/", "http://localhost:1690/", "http://[::1]:1690"] {
-            assert!(check_secrecy(url, "MAK").is_ok(), "{url}");
-        }
-        for url in [
-            "http://192.0.2.1:1690",
-            "http://authority.example",
-            "http://127.0.0.1.example:1690",
-            "http://localhost:1690@authority.example",
-            "http://localhost:x@192.0.2.1/",
-            "https://127.0.0.1:1690",
-            "ftp://127.0.0.1",
-            "127.0.0.1:1690",
-            "",
-        ] {
-            assert_eq!(check_secrecy(url, "MAK").unwrap_err().code, &codes::SECRET_OVER_PLAIN_HTTP, "{url}");
-        }
-    }
 }

@@ -3,10 +3,10 @@
 use keymuster_core::catalogue::Catalogue;
 use keymuster_core::choice::Choices;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 
-use crate::settings::{self, Value};
-use crate::store::setting::{self, Stored};
+use crate::settings::{self, TLS, TlsPolicy, Value};
+use crate::store::setting;
 
 /// From one renewal to the next.
 pub const RENEWAL: &str = "renewal-interval";
@@ -20,22 +20,25 @@ pub const HELP_URL: &str = "help-url";
 /// The choices for one publisher. One for an edition that the catalogue does not have counts for nothing.
 pub fn load(tx: &Transaction<'_>, publisher: i64, catalogue: &Catalogue) -> Result<Choices, Failure> {
     let mut choices = Choices::default();
-    for (name, stored) in setting::of(tx, publisher)? {
-        take(&mut choices, &name, &stored, catalogue)?;
+    for (name, value) in setting::values(tx, publisher)? {
+        take(&mut choices, &name, &value, catalogue)?;
     }
-    if let Some(stored) = setting::of(tx, setting::HOST)?.get(HELP_URL) {
-        take(&mut choices, HELP_URL, stored, catalogue)?;
+    let of_host = setting::values(tx, setting::HOST)?;
+    for name in [HELP_URL, TLS] {
+        if let Some(value) = of_host.get(name) {
+            take(&mut choices, name, value, catalogue)?;
+        }
     }
     Ok(choices)
 }
 
-fn take(choices: &mut Choices, name: &str, stored: &Stored, catalogue: &Catalogue) -> Result<(), Failure> {
+fn take(choices: &mut Choices, name: &str, value: &str, catalogue: &Catalogue) -> Result<(), Failure> {
     let Ok((setting, edition)) = settings::find(name) else {
         // A newer version of this program knows it.
         return Ok(());
     };
     let edition = edition.and_then(|edition| catalogue.edition_named(edition));
-    match (setting.name, settings::read(setting, name, stored)?) {
+    match (setting.name, settings::read(setting, name, value)?) {
         (RENEWAL, Value::Secs(secs)) => choices.renew_secs = Some(secs),
         (ACTIVATION, Value::Secs(secs)) => choices.retry_secs = Some(secs),
         (THRESHOLD, Value::Number(clients)) => {
@@ -46,6 +49,7 @@ fn take(choices: &mut Choices, name: &str, stored: &Stored, catalogue: &Catalogu
             let page = page.parse().map_err(|_| Failure::damaged("setting", "value", name, "not an address"))?;
             choices.help_url = Some(page);
         }
+        (TLS, Value::Text(policy)) => choices.is_tls_required = TlsPolicy::named(&policy) == TlsPolicy::Require,
         _ => {}
     }
     Ok(())

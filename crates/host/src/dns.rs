@@ -11,6 +11,7 @@ mod keep;
 mod key;
 mod look;
 mod name;
+mod own;
 mod paste;
 mod publish;
 
@@ -20,11 +21,12 @@ use keymuster_core::id::NotAnId;
 
 pub use authority::primary;
 pub use compare::{Compared, Comparison, Own, Standing, compare};
-pub use follow::{keep_as_set, port, publication, zones};
+pub use follow::{addresses, keep_as_set, port, publication, zones};
 pub use keep::{Kept, Progress, keep_published};
 pub use key::TsigKey;
 pub use look::{SrvRecord, look, look_at, system_servers};
 pub use name::DnsName;
+pub use own::{ADDRESSES_MAX, is_reachable, own_addresses};
 pub use paste::{Form, Plan, paste};
 pub use publish::{Change, Entry, Published, publish, withdraw};
 
@@ -50,6 +52,8 @@ pub struct Publication {
     pub server: Option<SocketAddr>,
     /// By whose leave.
     pub tsig: TsigKey,
+    /// Whether a host that is stopped takes its records with it.
+    pub is_removed_on_stop: bool,
 }
 
 /// A domain whose clients shall find the host, and how eagerly they take it.

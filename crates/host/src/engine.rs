@@ -1,10 +1,15 @@
 //! The granting engine: one queue, one writer, one transaction for everything that waits, answers after the commit.
 //!
-//! Requests arrive verified and leave as payloads; signatures are made outside. Nothing that the writer keeps in memory
+//! Requests are verified before the writer sees them and leave as payloads; signatures are made outside. Nothing that the writer keeps in memory
 //! (head, counts) changes before the transaction that it mirrors is durable.
 
 mod batch;
 mod count;
+mod neighbours;
+mod places;
+mod returned;
+mod verifier;
+mod witness;
 mod writer;
 
 use std::fmt;
@@ -16,7 +21,8 @@ use std::thread::JoinHandle;
 use anyhow::Context as _;
 use keymuster_core::bundle::Bundle;
 use keymuster_core::codes::{self, Code};
-use keymuster_core::document::Signed;
+use keymuster_core::document::{Signed, Unverified};
+use keymuster_core::invalid::Invalid;
 use keymuster_core::refusal::Refusal;
 use keymuster_core::request::ClientRequest;
 use keymuster_service::database::{Checkpointer, Failure};
@@ -27,6 +33,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::site::Home;
 use crate::store;
 pub(crate) use count::{Counting, count_clients};
+use places::{Place, Places};
+use verifier::Unchecked;
 pub(crate) use writer::BEHIND_SECS_MAX;
 use writer::Writer;
 
@@ -35,19 +43,21 @@ const QUEUE_MAX: usize = 4096;
 /// Requests in one transaction: more would not make one of them cheaper, only the first ones wait longer.
 const BATCH_MAX: usize = 256;
 
-/// The queue's end at which requests come in; clones share it.
+/// The queues' ends at which requests come in; clones share them.
 #[derive(Clone, Debug)]
 pub struct Engine {
+    unchecked: mpsc::Sender<Unchecked>,
     queue: mpsc::Sender<Message>,
+    places: Places,
     /// How long transactions took, in seconds.
     commits: Histogram,
 }
 
-/// The writer's thread. It ends when every [`Engine`] is gone and the queue is empty.
+/// The threads of the verifiers and of the writer. They end when every [`Engine`] is gone and the queues are empty.
 #[derive(Debug)]
 pub struct Running {
-    thread: JoinHandle<()>,
-    _checkpoints: Checkpointer,
+    threads: Vec<JoinHandle<()>>,
+    _checkpoints: Option<Checkpointer>,
 }
 
 /// What waits in the queue.
@@ -72,7 +82,21 @@ pub struct Counted {
 struct Ask {
     request: Signed<ClientRequest>,
     address: IpAddr,
-    reply: oneshot::Sender<Result<Outcome, Unavailable>>,
+    reply: Reply,
+}
+
+/// The way back to the sender of a request, who holds a place in the queue meanwhile.
+#[derive(Debug)]
+struct Reply {
+    to: oneshot::Sender<Result<Outcome, NotDecided>>,
+    _place: Place,
+}
+
+impl Reply {
+    /// Answers; a caller that has gone away needs no answer.
+    fn send(self, answer: Result<Outcome, NotDecided>) {
+        let _ = self.to.send(answer);
+    }
 }
 
 /// What became of a request; it is durable.
@@ -124,6 +148,15 @@ impl Outcome {
     }
 }
 
+/// Why there is no decision; nothing of the request has happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotDecided {
+    /// Its signature does not hold.
+    Invalid(Invalid),
+    /// The host cannot decide anything now.
+    Unavailable(Unavailable),
+}
+
 /// Why a request could not be decided; nothing of it has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unavailable {
@@ -142,35 +175,42 @@ pub enum Unavailable {
 impl Engine {
     /// Starts the writer on an open data directory.
     pub fn start(home: Home, data_dir: &Path, env: Env) -> anyhow::Result<(Engine, Running)> {
-        let checkpoints = Checkpointer::start(&data_dir.join(store::FILE_NAME))?;
+        let checkpoints = store::place(data_dir)?.file().map(Checkpointer::start).transpose()?;
         // From a millisecond to two seconds: a disk of today, and one that nobody would want.
         let commits = Histogram::new(exponential_buckets(0.001, 2.0, 12));
         let mut writer = Writer::new(home.db, home.site, env, commits.clone())?;
-        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let (queue, waiting) = mpsc::channel(BATCH_MAX);
+        let (unchecked, to_check) = mpsc::channel(QUEUE_MAX);
+        let mut threads = verifier::start(to_check, &queue).context("cannot start the verifiers' threads")?;
         let thread = std::thread::Builder::new().name("writer".into());
-        let thread = thread.spawn(move || writer.run(waiting)).context("cannot start the writer's thread")?;
-        Ok((Engine { queue, commits }, Running { thread, _checkpoints: checkpoints }))
+        threads.push(thread.spawn(move || writer.run(waiting)).context("cannot start the writer's thread")?);
+        Ok((
+            Engine { unchecked, queue, places: Places::default(), commits },
+            Running { threads, _checkpoints: checkpoints },
+        ))
     }
 
-    /// Decides on a request, and returns when the decision is durable.
-    pub async fn decide(&self, request: Signed<ClientRequest>, address: IpAddr) -> Result<Outcome, Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        let ask = Box::new(Ask { request, address, reply });
-        self.queue.try_send(Message::Request(ask)).map_err(|_| Unavailable::Busy)?;
-        answer.await.unwrap_or(Err(Unavailable::Failed))
+    /// Verifies a request and decides on it, and returns when the decision is durable.
+    pub async fn decide(&self, request: Unverified<ClientRequest>, address: IpAddr) -> Result<Outcome, NotDecided> {
+        let are_short = self.unchecked.capacity() < QUEUE_MAX / 2;
+        let place = self.places.take(address, are_short).ok_or(Unavailable::Busy)?;
+        let (to, answer) = oneshot::channel();
+        let unchecked = Unchecked { request, address, reply: Reply { to, _place: place } };
+        self.unchecked.try_send(unchecked).map_err(|_| Unavailable::Busy)?;
+        answer.await.unwrap_or(Err(Unavailable::Failed.into()))
     }
 
-    /// The counts of all families in which somebody has asked, behind everything that waits.
+    /// The counts of all families in which somebody has asked, behind everything that is checked.
     pub async fn counts(&self) -> Result<Vec<Counted>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Message::Counts(reply)).map_err(|_| Unavailable::Busy)?;
+        self.queue.send(Message::Counts(reply)).await.map_err(|_| Unavailable::Failed)?;
         answer.await.unwrap_or(Err(Unavailable::Failed))
     }
 
     /// How many requests and questions wait, and how many may.
     pub fn waiting(&self) -> (usize, usize) {
-        let most = self.queue.max_capacity();
-        (most - self.queue.capacity(), most)
+        let most = self.unchecked.max_capacity();
+        (most - self.unchecked.capacity(), most)
     }
 
     /// How long the transactions of requests took, in seconds.
@@ -178,10 +218,13 @@ impl Engine {
         &self.commits
     }
 
-    /// Writes something harmless, in the queue behind everything that waits. May block.
+    /// Writes something harmless, behind everything that is checked. May block.
     pub fn probe(&self) -> Result<(), Unavailable> {
+        if self.unchecked.capacity() == 0 {
+            return Err(Unavailable::Busy);
+        }
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Message::Probe(reply)).map_err(|_| Unavailable::Busy)?;
+        self.queue.blocking_send(Message::Probe(reply)).map_err(|_| Unavailable::Failed)?;
         answer.blocking_recv().unwrap_or(Err(Unavailable::Failed))
     }
 }
@@ -189,7 +232,12 @@ impl Engine {
 impl Running {
     /// Waits until everything that was queued is decided; every [`Engine`] must be gone.
     pub fn join(self) -> anyhow::Result<()> {
-        self.thread.join().map_err(|_| anyhow::anyhow!("the writer has panicked; the log above says why"))
+        for thread in self.threads {
+            thread
+                .join()
+                .map_err(|_| anyhow::anyhow!("a thread of the engine has panicked; the log above says why"))?;
+        }
+        Ok(())
     }
 }
 
@@ -210,10 +258,16 @@ impl Unavailable {
     }
 }
 
+impl From<Unavailable> for NotDecided {
+    fn from(unavailable: Unavailable) -> NotDecided {
+        NotDecided::Unavailable(unavailable)
+    }
+}
+
 impl From<&Failure> for Unavailable {
     fn from(failure: &Failure) -> Unavailable {
         match failure {
-            Failure::DiskFull | Failure::Busy => Unavailable::ReadOnly,
+            Failure::DiskFull | Failure::Busy | Failure::Away(_) => Unavailable::ReadOnly,
             Failure::Damaged { .. } => Unavailable::Damaged,
             _ => Unavailable::Failed,
         }
@@ -242,5 +296,14 @@ impl From<Unavailable> for Problem {
             Unavailable::Failed => (&codes::INTERNAL_FAILURE, 30),
         };
         Problem::new(code, unavailable.to_string()).retry_after(retry_after_secs)
+    }
+}
+
+impl From<NotDecided> for Problem {
+    fn from(not_decided: NotDecided) -> Problem {
+        match not_decided {
+            NotDecided::Invalid(invalid) => invalid.into(),
+            NotDecided::Unavailable(unavailable) => unavailable.into(),
+        }
     }
 }

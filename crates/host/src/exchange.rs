@@ -20,7 +20,7 @@ use keymuster_service::console::permission::Handle;
 use keymuster_service::database::Failure;
 use keymuster_service::exit::Usage;
 use keymuster_service::nearest::unknown;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 
 use crate::certify::{self, Errand};
 use crate::site::Publisher;

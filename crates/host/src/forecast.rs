@@ -7,7 +7,7 @@ use keymuster_core::catalogue::{Edition, Family};
 use keymuster_core::lease::LeaseKind;
 use keymuster_core::muster::Muster;
 use keymuster_core::time::{DAY, Timestamp, duration_words};
-use keymuster_service::database::{self, Failure};
+use keymuster_service::database::Failure;
 use keymuster_service::{Env, Stop};
 
 use crate::engine::count_clients;
@@ -121,7 +121,7 @@ pub async fn watch(data_dir: PathBuf, env: Env, stop: Stop) {
 
 /// The warnings of all families, each with its publisher and family.
 fn warnings(data_dir: &Path, now: Timestamp) -> Result<Vec<(String, String, String)>, Failure> {
-    let mut db = database::open_read_only(&data_dir.join(store::FILE_NAME))?;
+    let mut db = store::open_read_only(data_dir)?;
     let tx = db.transaction()?;
     let site = Site::load(&tx)?;
     let mut counts = count_clients(&tx, &site)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
 use keymuster_service::database::{Failure, Pool};
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use tokio::sync::watch;
 
 use crate::engine::{Counted, Counting, Engine, Unavailable};

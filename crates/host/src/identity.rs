@@ -8,9 +8,14 @@ use keymuster_core::signature::SecretKey;
 use keymuster_service::Env;
 use keymuster_service::files;
 
+use keymuster_service::sql::Transaction;
+
 use crate::site::Site;
+use crate::store;
 
 const FILE_NAME: &str = "host.key";
+/// The files of a data directory that nobody else may read.
+pub const SECRETS: [&str; 2] = [FILE_NAME, "tls.key"];
 /// 64 hexadecimal digits and a line end.
 const SIZE_MAX: usize = 65;
 
@@ -30,6 +35,17 @@ pub fn check(data_dir: &Path, key: &SecretKey, site: &Site) -> anyhow::Result<()
     let is_named = granted.all(|granted| granted.entitlement.host_key == key.public());
     let path = data_dir.join(FILE_NAME);
     anyhow::ensure!(is_named, "{} is not the key that the entitlement names: restore it from a backup", path.display());
+    Ok(())
+}
+
+/// Makes sure that the key is the one of the host in the database, before there is any entitlement that names it.
+pub fn check_noted(data_dir: &Path, tx: &Transaction<'_>, key: &SecretKey) -> anyhow::Result<()> {
+    let path = data_dir.join(FILE_NAME);
+    anyhow::ensure!(
+        store::signer::is(tx, &key.public())?,
+        "{} is not the key of the host in this database: restore it from a backup, or copy it from another server of the host",
+        path.display()
+    );
     Ok(())
 }
 

@@ -4,23 +4,32 @@
 //! wait: load, decide, store) → commit → sign → answer.
 
 // What a host holds.
+pub mod backup;
 pub mod choices;
+pub mod configuration;
 pub mod identity;
 pub mod pack;
 pub mod settings;
 pub mod site;
 pub mod standing;
 pub mod store;
+pub mod tls;
 
 // What it does.
 pub mod certify;
 pub mod dns;
+pub mod doctor;
 pub mod engine;
 pub mod exchange;
 pub mod forecast;
 pub mod glance;
 pub mod listening;
+pub mod mirror;
+pub mod outgoing;
+pub mod proof;
+pub mod pruning;
 pub mod serving;
+pub mod windows;
 
 // How clients reach it.
 pub mod api;

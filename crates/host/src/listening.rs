@@ -5,15 +5,17 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::Router;
-use keymuster_service::edge::{self, BindFailure, Limits, Open};
-use keymuster_service::{Stop, notify};
+use keymuster_service::edge::{self, BindFailure, Greetings, Limits};
+use keymuster_service::{Stop, handed, notify};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::serving::{Board, Problem, Serving};
 use crate::settings::{HostSettings, PORT_BUILT_IN};
+use crate::tls::TlsReport;
 
 /// What a message about the port tells people to change.
 const SETTING: &str = "keymuster-host set port";
@@ -37,31 +39,50 @@ pub fn port(settings: &HostSettings) -> u16 {
 #[derive(Debug)]
 pub struct Clients {
     router: Router,
+    /// What they give, and the connections of all listeners.
+    limits: Limits,
+    greetings: Greetings,
     board: Board,
     serving: Serving,
     /// Ends the listener that is in use.
     current: Stop,
     listeners: JoinSet<()>,
-    /// The connections of all listeners.
-    open: Open,
 }
 
 impl Clients {
     /// Begins to answer on a listener, and tells so on the board.
-    pub fn start(listener: TcpListener, router: Router, board: Board, serving: Serving, open: Open) -> Clients {
-        let mut clients = Clients { router, board, serving, current: Stop::new(), listeners: JoinSet::new(), open };
+    pub fn start(
+        listener: TcpListener,
+        router: Router,
+        limits: Limits,
+        greetings: Greetings,
+        (board, serving): (Board, Serving),
+    ) -> Clients {
+        let (current, listeners) = (Stop::new(), JoinSet::new());
+        let mut clients = Clients { router, limits, greetings, board, serving, current, listeners };
         clients.serve(listener);
         clients.tell();
         notify::ready(&clients.status());
         clients
     }
 
-    /// Follows the port that is set until the stop, and returns when everybody has been answered.
-    pub async fn follow(mut self, mut settings: watch::Receiver<HostSettings>, stop: Stop) {
+    /// Follows the port that is set until the stop, tells meanwhile how TLS is spoken, and returns when everybody has been
+    /// answered.
+    pub async fn follow(
+        mut self,
+        mut settings: watch::Receiver<HostSettings>,
+        mut tls: watch::Receiver<TlsReport>,
+        stop: Stop,
+    ) {
         loop {
             tokio::select! {
                 () = stop.asked() => break,
                 Ok(()) = settings.changed() => {}
+                Ok(()) = tls.changed() => {
+                    self.serving.tls = Some(tls.borrow_and_update().clone());
+                    self.tell();
+                    continue;
+                }
                 () = tokio::time::sleep(RETRY), if self.serving.problem.is_some() => {}
             }
             let wanted = port(&settings.borrow_and_update());
@@ -111,8 +132,13 @@ impl Clients {
 
     fn serve(&mut self, listener: TcpListener) {
         self.current = Stop::new();
-        let limits = Limits { open: self.open.clone(), ..Limits::default() };
-        self.listeners.spawn(edge::serve(listener, self.router.clone(), limits, self.current.clone()));
+        self.listeners.spawn(edge::serve_greeted(
+            listener,
+            self.router.clone(),
+            self.limits.clone(),
+            self.greetings.clone(),
+            self.current.clone(),
+        ));
         // Those that have ended are forgotten.
         while self.listeners.try_join_next().is_some() {}
     }
@@ -132,10 +158,14 @@ impl Clients {
     }
 }
 
-/// The clients' first listener: the address of the command line, or else the port that is set.
-pub async fn bind_first(fixed: Option<SocketAddr>, settings: &HostSettings) -> Result<TcpListener, BindFailure> {
-    match fixed {
-        Some(address) => edge::bind(address, "--listen").await,
-        None => bind(port(settings)).await,
+/// The clients' first listener, and whether it stays whatever port is set: the address of the command line, or else the
+/// socket that the service manager handed over, or else the port that is set.
+pub async fn bind_first(fixed: Option<SocketAddr>, settings: &HostSettings) -> anyhow::Result<(TcpListener, bool)> {
+    if let Some(address) = fixed {
+        return Ok((edge::bind(address, "--listen").await?, true));
+    }
+    match handed::listener().context("cannot take over the service manager's socket")? {
+        Some(listener) => Ok((listener, true)),
+        None => Ok((bind(port(settings)).await?, false)),
     }
 }

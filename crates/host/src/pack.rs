@@ -11,7 +11,7 @@ use keymuster_core::document::{Document as _, Signed};
 use keymuster_core::id::Slug;
 use keymuster_core::invalid::Invalid;
 use keymuster_core::refusal::Refusal;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 
 use crate::certify;
 use crate::site::Publisher;

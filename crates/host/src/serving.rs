@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 
 use keymuster_core::codes;
 use keymuster_core::time::Timestamp;
+use keymuster_service::files::give_to_owner_of;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::tls::TlsReport;
 
 /// The file in the data directory. Each change appends a line, and the last whole one counts, so that no reader sees half.
 const FILE_NAME: &str = "serving";
@@ -37,10 +40,13 @@ pub struct Serving {
     /// Where administrators and supervisors reach it.
     #[schema(value_type = String)]
     pub administration: SocketAddr,
-    /// Whether the clients' address stands on its command line, and no setting counts.
+    /// Whether the clients' address stands on its command line or in its socket unit, and no setting counts.
     pub is_fixed: bool,
     /// Why it does not listen on the port that is set.
     pub problem: Option<Problem>,
+    /// How it speaks TLS.
+    #[serde(default)]
+    pub tls: Option<TlsReport>,
 }
 
 /// A port that is set, and on which the server cannot listen.
@@ -59,7 +65,7 @@ impl Serving {
     /// This process, as it begins to serve.
     pub fn new(clients: SocketAddr, administration: SocketAddr, since: Timestamp) -> Serving {
         let (pid, since) = (std::process::id(), since.as_secs());
-        Serving { pid, since, clients, administration, is_fixed: false, problem: None }
+        Serving { pid, since, clients, administration, is_fixed: false, problem: None, tls: None }
     }
 }
 
@@ -83,6 +89,7 @@ impl Board {
     pub fn take(data_dir: &Path) -> io::Result<Option<Board>> {
         let path = data_dir.join(FILE_NAME);
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        give_to_owner_of(data_dir, &file);
         let begin = Instant::now();
         loop {
             match file.try_lock() {

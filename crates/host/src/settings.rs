@@ -5,6 +5,7 @@
 
 mod change;
 mod effects;
+mod fixed;
 mod follow;
 mod form;
 mod host;
@@ -16,11 +17,15 @@ use keymuster_service::exit::Usage;
 use keymuster_service::nearest::nearest;
 
 use crate::choices::{ACTIVATION, HELP_URL, RENEWAL, THRESHOLD};
+use crate::configuration::{TABLE, is_at_start};
+pub(crate) use change::check_file;
 pub use change::{Change, Changed, Error, apply};
+pub use fixed::{is_noted, note};
 pub use follow::{Follower, follow};
 pub use form::{Form, NotAValue, Value, Zone};
 pub(crate) use host::read;
-pub use host::{Dns, HostSettings, PORT_BUILT_IN};
+pub use host::{Addresses, Dns, HISTORY_DAYS_BUILT_IN, HostSettings, PORT_BUILT_IN, TlsPolicy, TlsSettings};
+pub(crate) use machine::full_name;
 pub use reference::reference_markdown;
 pub use view::{Allowed, Choice, Row, Source, rows};
 
@@ -40,6 +45,26 @@ pub const DNS_SERVER: &str = "dns-server";
 pub const DNS_KEY_FILE: &str = "dns-key-file";
 /// The host name that its records lead to.
 pub const DNS_TARGET: &str = "dns-target";
+/// The addresses that it enters for that name.
+pub const DNS_ADDRESSES: &str = "dns-addresses";
+/// Whether its records go when it is stopped.
+pub const DNS_REMOVE_ON_STOP: &str = "dns-remove-on-stop";
+
+/// Whether clients may, must or cannot use TLS.
+pub const TLS: &str = "tls";
+/// Whether the older version of TLS is spoken as well.
+pub const TLS_12: &str = "tls-1.2";
+/// The file with the administrator's certificate.
+pub const TLS_CERTIFICATE_FILE: &str = "tls-certificate-file";
+/// The file with its private key.
+pub const TLS_KEY_FILE: &str = "tls-key-file";
+/// The ACME server that gives a certificate.
+pub const ACME_DIRECTORY: &str = "acme-directory";
+/// The name for which it gives one.
+pub const ACME_NAME: &str = "acme-name";
+
+/// For how many days the past is kept.
+pub const HISTORY_DAYS: &str = "history-days";
 
 /// Where a setting counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,7 +99,7 @@ const fn of_host(name: &'static str, form: Form, default: &'static str, about: &
 }
 
 /// All settings, in the order in which they are shown.
-pub static SETTINGS: [Setting; 12] = [
+pub static SETTINGS: [Setting; 21] = [
     of_publisher(
         RENEWAL,
         Form::Interval(|policy| policy.renew),
@@ -145,6 +170,75 @@ pub static SETTINGS: [Setting; 12] = [
          user of the service needs to read it.",
     ),
     of_host(DNS_TARGET, Form::HostName, "this machine's full name", "The host name that the records lead to."),
+    of_host(
+        DNS_ADDRESSES,
+        Form::Addresses,
+        "off",
+        "The addresses (A and AAAA records) that the host enters for that name as well, where nobody else looks after them. \
+         `auto` are those from which this machine reaches its name server and the rest of the world; addresses that are \
+         listed are entered as they are. An address that is taken out of the setting, or that the machine loses while the \
+         host runs, is removed.",
+    ),
+    of_host(
+        DNS_REMOVE_ON_STOP,
+        Form::Switch,
+        "off",
+        "Whether the host removes its records when it is stopped in order, for hosts that come and go. Otherwise they stay, \
+         because a host that is stopped will be back; clients pass over one that does not answer. It waits five seconds at \
+         most for the name server.",
+    ),
+    of_host(
+        TLS,
+        Form::OneOf(&["offer", "require", "off"]),
+        "offer",
+        "Whether clients reach this host over TLS, at the same port as without. `offer` answers both. `require` refuses \
+         requests without TLS, apart from those for its health, and leases tell clients to ask no other way. `off` answers \
+         plain HTTP alone. The administrators' address always speaks TLS, and answers other machines in no other way.",
+    ),
+    of_host(
+        TLS_12,
+        Form::Switch,
+        "off",
+        "Whether TLS 1.2 is spoken beside TLS 1.3, for proxies and tools that know no other; clients of this version need it \
+         not.",
+    ),
+    of_host(
+        TLS_CERTIFICATE_FILE,
+        Form::File,
+        "the host's own certificate, which it has made itself",
+        "The file with the certificate that browsers, tools and new clients are shown, in PEM form, the certificates between \
+         it and its root behind it. It is read again as soon as it changes, and connections go on. Clients with an \
+         entitlement's lease go by the host's own certificate all the same.",
+    ),
+    of_host(
+        TLS_KEY_FILE,
+        Form::File,
+        "the file of the certificate",
+        "The file with the private key of the certificate, in PEM form and not encrypted. It is a secret: only the user of \
+         the service needs to read it.",
+    ),
+    of_host(
+        ACME_DIRECTORY,
+        Form::Page,
+        "no certificate is ordered",
+        "The address of an ACME server's directory, such as that of a certificate authority within the company. The host \
+         orders a certificate there, proves its name over plain HTTP at port 80 (`serve --acme-listen`), and renews it after \
+         two thirds of its time. Whoever sets this accepts the server's terms. A certificate file counts before it.",
+    ),
+    of_host(
+        ACME_NAME,
+        Form::HostName,
+        "this machine's full name",
+        "The name for which the certificate is ordered; the ACME server has to reach this machine by it.",
+    ),
+    of_host(
+        HISTORY_DAYS,
+        Form::Number { min: 90, max: 36_500 },
+        "730",
+        "For how many days the past is kept: clients of which nothing was heard any more, with what is known of them; \
+         entries of the ledger that no client holds; requests hour by hour, whose totals stay. What is older goes, within \
+         an hour, and does not come back. The audit is kept for ever.",
+    ),
 ];
 
 impl Setting {
@@ -166,6 +260,12 @@ pub fn find(name: &str) -> Result<(&'static Setting, Option<&str>), Usage> {
             Some(edition) if setting.is_per_edition() => return Ok((setting, Some(edition))),
             _ => {}
         }
+    }
+    if is_at_start(name) {
+        return Err(Usage(format!(
+            "{name} counts from the start of the host: write it into {}, or start it with `serve --{name}`",
+            TABLE.path
+        )));
     }
     let patterns: Vec<String> = SETTINGS.iter().map(Setting::pattern).collect();
     let meant = nearest(name, patterns.iter().map(String::as_str));

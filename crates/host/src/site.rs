@@ -16,11 +16,13 @@ use keymuster_core::key::KeyId;
 use keymuster_core::ledger::Head;
 use keymuster_core::signature::SecretKey;
 use keymuster_core::trust::Trust;
-use keymuster_service::Env;
-use keymuster_service::database::Failure;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::database::{self, Failure};
+use keymuster_service::sql::{Connection, Transaction};
+use keymuster_service::tls::Certificate;
+use keymuster_service::{Env, backup};
 
-use crate::{choices, identity, store};
+use crate::store::epoch::Return;
+use crate::{choices, identity, store, tls};
 
 /// A host: who it is and what it may grant.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Site {
     pub host: HostId,
     /// The epoch of its ledger.
     pub epoch: u64,
+    /// Where its ledger last went back to an older copy, if it did.
+    pub returned: Option<Return>,
     /// Its publishers.
     pub publishers: Vec<Publisher>,
 }
@@ -64,11 +68,12 @@ pub struct Granted {
 impl Site {
     /// Reads and verifies everything.
     pub fn load(tx: &Transaction<'_>) -> Result<Site, Failure> {
-        let host =
-            store::host::load(tx)?.ok_or_else(|| Failure::damaged("host", "host_id", "-", "the row is missing"))?;
+        let host = store::host::load(tx)?.ok_or_else(|| {
+            Failure::damaged("host", "host_id", "-", "the row is missing; the host may have moved to another database")
+        })?;
         let rows = store::publisher::all(tx)?;
         let publishers = rows.into_iter().map(|row| Publisher::load(tx, row)).collect::<Result<_, _>>()?;
-        Ok(Site { host: host.id, epoch: host.epoch, publishers })
+        Ok(Site { host: host.id, epoch: host.epoch, returned: store::epoch::newest(tx)?, publishers })
     }
 
     /// The place of the publisher that is meant: the named one, or the only one.
@@ -173,14 +178,17 @@ pub struct Home {
     pub key: SecretKey,
     /// What the host holds.
     pub site: Site,
+    /// The certificate that it made itself, whose key its entitlements name.
+    pub certificate: Certificate,
 }
 
 impl Home {
     /// Opens a data directory, and makes a new host in one that is empty.
     pub fn open(data_dir: &Path, env: &Env) -> anyhow::Result<Home> {
+        backup::enter(data_dir)?;
         let mut db =
             store::open(data_dir).with_context(|| format!("cannot open the data directory {}", data_dir.display()))?;
-        let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let tx = database::begin(&mut db)?;
         let key = match store::host::load(&tx)? {
             Some(_) => identity::read(data_dir)?,
             None => {
@@ -190,9 +198,11 @@ impl Home {
             }
         };
         let site = Site::load(&tx)?;
-        tx.commit()?;
         identity::check(data_dir, &key, &site)?;
-        Ok(Home { db, key, site })
+        identity::check_noted(data_dir, &tx, &key)?;
+        tx.commit_unnoticed()?;
+        let certificate = tls::own(data_dir, site.host, env.now())?;
+        Ok(Home { db, key, site, certificate })
     }
 }
 

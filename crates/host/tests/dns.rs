@@ -48,6 +48,7 @@ fn publication(server: &NameServer, target: &str, zones: &[&str]) -> Publication
         addresses: Vec::new(),
         server: Some(server.address),
         tsig: TsigKey::read(&server.key_file("kms")).unwrap(),
+        is_removed_on_stop: false,
     }
 }
 
@@ -159,7 +160,8 @@ async fn what_goes_wrong_has_a_name() {
     let key = |path| Publication { tsig: TsigKey::read(path).unwrap(), ..ours.clone() };
     let other_secret = server.key_file("kms").with_file_name("other.key");
     let theirs = std::fs::read_to_string(server.key_file("theirs")).unwrap();
-    std::fs::write(&other_secret, theirs.replace("theirs", "kms")).unwrap();
+    let other = theirs.replace("theirs", "kms");
+    keymuster_service::files::write_private(&other_secret, other.as_bytes()).unwrap();
     let closed: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let with_address = |zone_name| Publication { addresses: vec!["127.0.0.7".parse().unwrap()], ..zone(zone_name) };
     let cases: Vec<(Publication, Env, &Code, &str)> = vec![
@@ -301,7 +303,7 @@ async fn a_running_host_follows_its_settings_its_port_and_its_key() {
         target: Some("kms.example.test".into()),
         ..Dns::default()
     };
-    let set = |dns: &Dns| HostSettings { port: Some(1), dns: dns.clone() };
+    let set = |dns: &Dns| HostSettings { port: Some(1), dns: dns.clone(), ..HostSettings::default() };
     let (sender, receiver) = watch::channel(set(&dns));
     let stop = Stop::new();
     let domain = "branch.example.test";

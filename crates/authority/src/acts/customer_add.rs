@@ -3,7 +3,7 @@
 use keymuster_core::id::{Label, Slug};
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Keys;
-use rusqlite::Connection;
+use keymuster_service::sql::Connection;
 
 use crate::caller::Caller;
 use crate::error::Error;

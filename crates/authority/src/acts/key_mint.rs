@@ -13,7 +13,7 @@ use keymuster_core::lease::LeaseKind;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Keys;
 use keymuster_service::nearest::unknown;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use crate::authority::Authority;
 use crate::caller::Caller;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Settings;
 use keymuster_service::database::Failure;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use super::proposal::expire;
 use crate::caller::Caller;

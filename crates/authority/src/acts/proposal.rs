@@ -6,7 +6,7 @@ use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::console::permission::Settings;
 use keymuster_service::console::{By, account};
 use keymuster_service::database::Failure;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use super::limits;
 use super::revoke::{Target, apply};

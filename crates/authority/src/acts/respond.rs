@@ -6,7 +6,7 @@ use keymuster_core::key::ProductKey;
 use keymuster_core::request::{Act, ClientRequest, HostRequest};
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Handle;
-use rusqlite::Connection;
+use keymuster_service::sql::Connection;
 
 use crate::authority::Authority;
 use crate::caller::Caller;

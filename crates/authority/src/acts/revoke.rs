@@ -8,7 +8,7 @@ use keymuster_core::revocation::Revocations;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Settings;
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 use super::key_mint::no_customer;
 use super::proposal::expire;
@@ -219,6 +219,15 @@ impl Target {
             Target::Customer(slug) => slug.to_string(),
         }
     }
+}
+
+/// Signs the list anew under a number that no list of this authority had, also where its records went back to an older copy.
+pub fn renumbered(authority: &Authority, tx: &Transaction<'_>, caller: &Caller) -> Result<Revocations, Error> {
+    let list = next_list(authority, tx, caller)?;
+    let sequence = list.sequence.max(caller.now.as_secs());
+    let list = authority.sign(Revocations { sequence, ..list }, caller.now)?;
+    store::revocation_list::insert(tx, &list)?;
+    Ok((*list).clone())
 }
 
 fn sign_list(authority: &Authority, tx: &Transaction<'_>, caller: &Caller) -> Result<Revocations, Error> {

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use keymuster_core::id::Slug;
+use keymuster_service::sql::Transaction;
 use keymuster_service::table::table;
-use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 
 use super::{Site, key_mint_host, key_mint_mak, taken_value, taken_words};

@@ -16,7 +16,8 @@ pub struct Options {}
 
 impl Options {
     pub fn run(self, site: &Site) -> Result<Output, Error> {
-        let unit = unit::of_this_program(PACKAGED, "keymuster-authority", site.dir.path());
+        let config = site.loader.is_named.then_some(&*site.loader.path);
+        let unit = unit::of_this_program(PACKAGED, "keymuster-authority", site.dir.path(), config);
         let unit = unit.map_err(|error| Error::Rule(error.to_string()))?;
         let output = Output::new(json!({ "unit": unit.text }), unit.text);
         Ok(match unit.caution {

@@ -8,7 +8,7 @@ use keymuster_core::key::KeyId;
 use keymuster_core::signature::PublicKey;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Row, Transaction, params};
+use keymuster_service::sql::{Row, Transaction, params};
 
 use super::{Columns, all, document, first, integer, public_key, time, write};
 

@@ -3,7 +3,7 @@
 use keymuster_core::catalogue::Catalogue;
 use keymuster_core::document::Signed;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::{Columns, document, first, integer, time, write};
 

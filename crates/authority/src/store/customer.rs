@@ -3,7 +3,7 @@
 use keymuster_core::id::{Label, Slug};
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Row, Transaction, params};
+use keymuster_service::sql::{Row, Transaction, params};
 
 use super::{Columns, Taken, all, first, time, write};
 

@@ -4,7 +4,7 @@ use keymuster_core::id::{HostId, Label, Slug};
 use keymuster_core::signature::PublicKey;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Row, Transaction, params};
+use keymuster_service::sql::{Row, Transaction, params};
 
 use super::{Columns, Taken, all, first, integer, public_key, time, write};
 

@@ -4,7 +4,7 @@ use keymuster_core::document::Signed;
 use keymuster_core::issuer::Issuer;
 use keymuster_core::signature::SignerId;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::{Columns, document, first, time, write};
 

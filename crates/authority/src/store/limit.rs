@@ -1,7 +1,7 @@
 //! From which size on taking back needs two persons (`docs/spec/authority-records.md`, 3).
 
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::{Columns, first, integer, write};
 

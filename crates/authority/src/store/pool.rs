@@ -3,7 +3,7 @@
 use keymuster_core::entitlement::Pool;
 use keymuster_core::key::KeyId;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::{Columns, all, integer, write};
 

@@ -5,7 +5,7 @@ use keymuster_core::id::Slug;
 use keymuster_core::key::{KeyId, KeyKind};
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Row, Transaction, params};
+use keymuster_service::sql::{Row, Transaction, params};
 
 use super::{Columns, Taken, all, first, integer, pool, time, write};
 

@@ -2,7 +2,7 @@
 
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Row, Transaction, params};
+use keymuster_service::sql::{Row, Transaction, params};
 
 use super::{Columns, all, first, integer, time, write};
 

@@ -4,7 +4,7 @@ use keymuster_core::id::{HostId, Slug};
 use keymuster_core::key::KeyId;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::proposal::Reach;
 use super::{Columns, first, time};

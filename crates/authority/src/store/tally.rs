@@ -2,7 +2,7 @@
 
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::{Columns, all, integer, write};
 
@@ -41,6 +41,14 @@ pub fn add(tx: &Transaction<'_>, kind: Kind, times: u64, now: Timestamp) -> Resu
     };
     write(tx, sql, params![integer(now.as_secs() / DAY), kind, integer(times)])?;
     Ok(())
+}
+
+/// How often each thing happened since the authority was made, by the name of its kind.
+pub fn totals(tx: &Transaction<'_>) -> Result<Vec<(String, u64)>, Failure> {
+    all(tx, "SELECT kind, SUM(times) AS times FROM day_tally GROUP BY kind ORDER BY kind", [], |row| {
+        let columns = Columns::of("day_tally", "kind", row);
+        Ok((columns.text::<String>("kind")?, columns.number::<u64>("times")?))
+    })
 }
 
 /// The last `count` days up to today, the oldest first, those without events as well.

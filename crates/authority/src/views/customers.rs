@@ -1,7 +1,7 @@
 //! Customers: the list, and all that a support desk wants to know of one.
 
 use keymuster_core::id::Slug;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,7 +1,7 @@
 //! Hosts: the list, and one with all that it was granted and refused.
 
 use keymuster_core::id::HostId;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -4,7 +4,7 @@ use keymuster_core::catalogue::Catalogue;
 use keymuster_core::document::Signed;
 use keymuster_core::key::KeyId;
 use keymuster_core::time::duration_words;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -2,7 +2,7 @@
 
 use keymuster_core::codes;
 use keymuster_core::time::{DAY, Timestamp};
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,6 +1,6 @@
 //! The newest licence pack: what the publisher licenses, with the public setup keys.
 
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -2,7 +2,7 @@
 
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::chart::number;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,6 +1,6 @@
 //! What taking something back would take away, and whether one person may decide that.
 
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 
 use super::unknown;
 use crate::acts::revoke::{Target, may_decide_alone, reach_words, taken_alone};

@@ -1,7 +1,7 @@
 //! What was refused lately, with the code's meaning beside it.
 
 use keymuster_core::codes;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,7 +1,7 @@
 //! The newest answers to requests that were carried here.
 
 use keymuster_qr::Code;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

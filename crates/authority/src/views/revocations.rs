@@ -1,6 +1,6 @@
 //! What is taken back, and the newest signed list that says so.
 
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

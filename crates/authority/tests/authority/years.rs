@@ -9,7 +9,7 @@ use keymuster_authority::mak::activate;
 use keymuster_core::bundle::Bundle;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Env;
-use rusqlite::Connection;
+use keymuster_service::sql::Connection;
 
 use crate::support::{Machine, Site, activation, entitlement};
 

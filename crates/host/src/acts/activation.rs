@@ -9,7 +9,7 @@ use keymuster_core::time::Timestamp;
 use keymuster_service::Env;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Keys;
-use rusqlite::TransactionBehavior;
+use keymuster_service::database;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -73,7 +73,7 @@ pub fn request(
     env: &Env,
 ) -> anyhow::Result<Vec<u8>> {
     let request = certify::request(home, publisher, key, env)?;
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let subject = format!("host key …{}", key.last_five());
     let detail = format!("publisher {}", home.site.publishers[publisher].trust.publisher);
     let act = audit::Act { actor: by.actor(), act: "request handed out", subject: &subject, detail: &detail };

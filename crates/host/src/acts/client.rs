@@ -5,8 +5,8 @@ use keymuster_core::id::{ClientId, Label, Slug};
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Handle;
-use keymuster_service::database::Failure;
-use rusqlite::{Transaction, TransactionBehavior};
+use keymuster_service::database::{self, Failure};
+use keymuster_service::sql::Transaction;
 
 use crate::site::Home;
 use crate::store;
@@ -20,7 +20,7 @@ pub fn release(
     reason: &Label,
 ) -> anyhow::Result<()> {
     let number = number(home, publisher)?;
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let released = store::release::release(&tx, number, client, by.at())?;
     ensure!(released > 0, "there is no client {client} of publisher {publisher} that is not released already");
     for (pool, _) in store::seat::of_client(&tx, number, client, by.at())? {
@@ -39,7 +39,7 @@ pub fn keep(
     reason: &Label,
 ) -> anyhow::Result<()> {
     let number = number(home, publisher)?;
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let kept = store::release::keep(&tx, number, client, by.at())?;
     ensure!(kept > 0, "client {client} of publisher {publisher} is not released");
     record(&tx, by, "client kept", (publisher, client, reason))?;

@@ -56,7 +56,7 @@ fn publication(data_dir: &Path) -> anyhow::Result<Publication> {
         key_file.ok_or_else(|| Usage("no key is set that a DNS server would know: set dns-key-file".to_owned()))?;
     let (tsig, server) = (TsigKey::read(&key_file)?, configured.server);
     let Plan { zones, port, target, addresses } = configured.plan()?;
-    Ok(Publication { zones, port, target, addresses, server, tsig })
+    Ok(Publication { zones, port, target, addresses, server, tsig, is_removed_on_stop: false })
 }
 
 fn words(publication: &Publication) -> (String, String) {

@@ -7,7 +7,7 @@ use keymuster_core::id::{ClientId, Slug};
 use keymuster_core::key::ProductKey;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Handle;
-use rusqlite::TransactionBehavior;
+use keymuster_service::database;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -94,7 +94,7 @@ pub fn pack(
     let publisher = &home.site.publishers[*publisher];
     let edition = edition_of(mak, &publisher.catalogue, edition.as_ref())?;
     let named = format!("{} ({})", edition.name, edition.id);
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let (bundles, files) = exchange::pack(&tx, &Order { publisher, edition, mak, file: *file }, by)?;
     if files == 0 {
         return Ok(Packed { edition: named, requests: 0, files });
@@ -143,7 +143,7 @@ pub fn authority(home: &Home, publisher: usize, url: Option<&str>) -> anyhow::Re
 
 /// Forgets what was collected of one client, or of all; how many requests that was.
 pub fn drop(home: &mut Home, by: &By<Handle>, client: Option<ClientId>) -> anyhow::Result<usize> {
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let (dropped, subject) = match client {
         Some(client) => (collected::drop_client(&tx, client)?, format!("client {client}")),
         None => (collected::drop_all(&tx)?, "all clients".to_owned()),

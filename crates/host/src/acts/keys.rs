@@ -7,9 +7,9 @@ use keymuster_core::key::{ProductKey, publisher_mark};
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Keys;
-use keymuster_service::database::Failure;
+use keymuster_service::database::{self, Failure};
 use keymuster_service::exit::Coded;
-use rusqlite::{Transaction, TransactionBehavior};
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -72,7 +72,7 @@ pub fn publisher_of(site: &Site, key: &ProductKey) -> Option<usize> {
 /// Checks a key and installs it, before anything is sent anywhere.
 pub fn install(home: &mut Home, by: &By<Keys>, publisher: usize, key: &ProductKey) -> anyhow::Result<Installed> {
     let held = &home.site.publishers[publisher];
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let installed = store::host_key::of_publisher(&tx, held.number)?;
     let group = installable_host_key(key, &installed, &held.catalogue)?;
     store::host_key::add(&tx, held.number, key, by.at())?;

@@ -12,7 +12,8 @@ use keymuster_core::key::ProductKey;
 use keymuster_core::trust::Trust;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Keys;
-use rusqlite::{Connection, TransactionBehavior};
+use keymuster_service::database;
+use keymuster_service::sql::Connection;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -60,7 +61,7 @@ pub struct LeftOut {
 
 /// Takes a pack over: for the publisher of `trust`, or without that for the known one whose root keys vouch for the pack.
 pub fn import(home: &mut Home, by: &By<Keys>, trust: Option<Trust>, pack: &Bundle) -> anyhow::Result<Brought> {
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let site = Site::load(&tx)?;
     let (held, trust) = match trust {
         Some(trust) => (site.publisher(&trust.publisher), trust),

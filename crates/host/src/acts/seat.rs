@@ -5,6 +5,7 @@ use keymuster_core::id::{ClientId, Label, Slug};
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Handle;
+use keymuster_service::database;
 
 use crate::site::Home;
 use crate::store;
@@ -21,7 +22,7 @@ pub fn reclaim(
     let now = by.at();
     let number =
         home.site.publisher(publisher).with_context(|| format!("publisher {publisher} is not known here"))?.number;
-    let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let held = store::seat::of_client(&tx, number, client, now)?;
     let Some((_, seat)) = held.into_iter().find(|(held, _)| held == pool.as_str()) else {
         bail!("client {client} holds no seat of pool {pool}");

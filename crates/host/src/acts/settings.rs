@@ -4,7 +4,8 @@ use keymuster_core::id::Slug;
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Settings;
-use rusqlite::{Transaction, TransactionBehavior};
+use keymuster_service::database;
+use keymuster_service::sql::Transaction;
 
 use crate::serving::Serving;
 use crate::settings::{self, Changed, Scope};
@@ -23,7 +24,7 @@ pub struct Asked {
 
 /// Changes a setting; the running host follows within a second.
 pub fn change(home: &mut Home, by: &By<Settings>, asked: &Asked, serving: Option<&Serving>) -> anyhow::Result<Changed> {
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let changed = apply(&tx, (by.actor(), by.at()), asked, serving)?;
     tx.commit()?;
     Ok(changed)
@@ -31,7 +32,7 @@ pub fn change(home: &mut Home, by: &By<Settings>, asked: &Asked, serving: Option
 
 /// What a change would bring. It is made in a transaction that is dropped.
 pub fn preview(home: &mut Home, at: Timestamp, asked: &Asked, serving: Option<&Serving>) -> anyhow::Result<Changed> {
-    let tx = home.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     apply(&tx, ("a preview", at), asked, serving)
 }
 

@@ -44,7 +44,7 @@ pub async fn list(
     Query(query): Query<clients::Query>,
 ) -> Result<Json<clients::Page>, Problem> {
     let now = api.at();
-    let read = move |tx: &rusqlite::Transaction<'_>| {
+    let read = move |tx: &keymuster_service::sql::Transaction<'_>| {
         let site = Site::load(tx)?;
         let search = Search::new(&site, &query, now);
         let search = search
@@ -136,6 +136,6 @@ async fn act(
 #[utoipa::path(get, path = "/api/v1/clones", tag = "clients", responses((status = 200, body = Vec<Lineage>)))]
 pub async fn list_clones(api: Api<Look>, State(app): State<Administration>) -> Result<Json<Vec<Lineage>>, Problem> {
     let now = api.at();
-    let read = move |tx: &rusqlite::Transaction<'_>| clones::load(tx, &Site::load(tx)?, now);
+    let read = move |tx: &keymuster_service::sql::Transaction<'_>| clones::load(tx, &Site::load(tx)?, now);
     Ok(Json(app.console.pool().read::<_, Failure, _>(read).await?))
 }

@@ -18,6 +18,6 @@ pub async fn list(
     State(app): State<Administration>,
     Query(query): Query<refusals::Query>,
 ) -> Result<Json<refusals::Page>, Problem> {
-    let read = move |tx: &rusqlite::Transaction<'_>| refusals::load(tx, &Site::load(tx)?, &query);
+    let read = move |tx: &keymuster_service::sql::Transaction<'_>| refusals::load(tx, &Site::load(tx)?, &query);
     Ok(Json(app.console.pool().read::<_, Failure, _>(read).await?))
 }

@@ -41,7 +41,7 @@ pub struct Reclaimed {
 #[utoipa::path(get, path = "/api/v1/pools", tag = "seats", responses((status = 200, body = Vec<PoolRow>)))]
 pub async fn list(api: Api<Look>, State(app): State<Administration>) -> Result<Json<Vec<PoolRow>>, Problem> {
     let now = api.at();
-    let read = move |tx: &rusqlite::Transaction<'_>| pools::all(tx, &Site::load(tx)?, now);
+    let read = move |tx: &keymuster_service::sql::Transaction<'_>| pools::all(tx, &Site::load(tx)?, now);
     Ok(Json(app.console.pool().read::<_, Failure, _>(read).await?))
 }
 

@@ -67,7 +67,7 @@ pub async fn show(
     params(("name" = String, Path, description = "Its name."), Whose),
     request_body = Wanted,
     responses((status = 200, body = Change)),
-    extensions(("x-codes" = json!(["setting-out-of-range", "dns-key-file-unusable"]))),
+    extensions(("x-codes" = json!(["setting-out-of-range", "setting-fixed", "dns-key-file-unusable"]))),
 )]
 pub async fn put(
     api: Api<Permitted>,
@@ -86,6 +86,7 @@ pub async fn put(
     tag = "settings",
     params(("name" = String, Path, description = "Its name."), Whose),
     responses((status = 200, body = Change)),
+    extensions(("x-codes" = json!(["setting-fixed"]))),
 )]
 pub async fn delete(
     api: Api<Permitted>,
@@ -104,7 +105,7 @@ pub async fn delete(
     params(("name" = String, Path, description = "Its name."), Whose),
     request_body = Wanted,
     responses((status = 200, body = Change)),
-    extensions(("x-codes" = json!(["setting-out-of-range", "dns-key-file-unusable"]))),
+    extensions(("x-codes" = json!(["setting-out-of-range", "setting-fixed", "dns-key-file-unusable"]))),
 )]
 pub async fn preview(
     api: Api<Look>,

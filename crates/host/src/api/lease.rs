@@ -9,11 +9,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use keymuster_core::bundle::Bundle;
 use keymuster_core::codes;
-use keymuster_core::document::{Signed, sign_payload};
+use keymuster_core::document::{Unverified, sign_payload};
 use keymuster_core::lease::Lease;
 use keymuster_core::report::Report;
 use keymuster_core::request::{Act, ClientRequest};
 use keymuster_service::Problem;
+use keymuster_service::telemetry::TRACES;
+use tracing::Instrument as _;
 
 use crate::engine::Outcome;
 use crate::routes::App;
@@ -38,15 +40,15 @@ pub async fn release(
     answer(&app, from, parse(&headers, &body, Act::Release)?).await
 }
 
-/// A verified request that asks for `act`, or for what a host never does, which the rules refuse with a reason.
-fn parse(headers: &HeaderMap, body: &[u8], act: Act) -> Result<Signed<ClientRequest>, Problem> {
+/// A request that asks for `act`, or for what a host never does, which the rules refuse with a reason.
+fn parse(headers: &HeaderMap, body: &[u8], act: Act) -> Result<Unverified<ClientRequest>, Problem> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if media_type != Some("application/cose") {
         let detail = format!("expected Content-Type application/cose, found {}", media_type.unwrap_or("none"));
         return Err(Problem::new(&codes::MEDIA_TYPE_UNSUPPORTED, detail));
     }
-    let request = ClientRequest::verify(body)?;
-    match (request.act, act) {
+    let request = ClientRequest::read(body)?;
+    match (request.unverified().act, act) {
         (Act::Activate, Act::Release) | (Act::Release, Act::Activate) => {
             Err(Problem::new(&codes::REQUEST_INVALID, "the request asks for something else than its path"))
         }
@@ -54,9 +56,10 @@ fn parse(headers: &HeaderMap, body: &[u8], act: Act) -> Result<Signed<ClientRequ
     }
 }
 
-async fn answer(app: &App, from: SocketAddr, request: Signed<ClientRequest>) -> Result<Response, Problem> {
-    let (client, edition) = (request.client, request.edition);
-    let outcome = app.engine.decide(request, from.ip()).await?;
+async fn answer(app: &App, from: SocketAddr, request: Unverified<ClientRequest>) -> Result<Response, Problem> {
+    let (client, edition) = (request.unverified().client, request.unverified().edition);
+    let outcome =
+        app.engine.decide(request, from.ip()).instrument(tracing::info_span!(target: TRACES, "decide")).await?;
     tracing::debug!(%client, edition, address = %from.ip(), outcome = outcome.name(), "decided");
     match outcome {
         Outcome::Lease { payload, enclosure } => {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use keymuster_core::time::Timestamp;
+use keymuster_service::sql::Connection;
 use keymuster_service::table::table;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::print;

@@ -67,7 +67,7 @@ pub struct Options {
     json: bool,
 }
 
-fn server_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn server_address(text: &str) -> Result<SocketAddr, String> {
     let with_port = || text.parse().map(|address| SocketAddr::new(address, DNS_PORT));
     text.parse()
         .or_else(|_| with_port())
@@ -108,7 +108,7 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         let tsig = key
             .ok_or_else(|| Usage("name the file with the key that the DNS server knows: --key-file FILE".to_owned()))?;
         let Plan { zones, port, target, addresses } = plan;
-        let publication = Publication { zones, port, target, addresses, server, tsig };
+        let publication = Publication { zones, port, target, addresses, server, tsig, is_removed_on_stop: false };
         let changed = match options.publish {
             true => runtime.block_on(publish(&publication, &env))?,
             false => runtime.block_on(withdraw(&publication, &env))?,
@@ -148,7 +148,8 @@ fn plan(configured: Configured, options: &Options) -> anyhow::Result<Plan> {
         return Err(usage("name the domain whose clients shall find this host: --zone example.com").into());
     }
     let port = options.port.unwrap_or(configured.port);
-    Ok(Plan { zones, port, target, addresses: options.addresses.clone() })
+    let addresses = if options.addresses.is_empty() { configured.addresses } else { options.addresses.clone() };
+    Ok(Plan { zones, port, target, addresses })
 }
 
 fn print_form(plan: &Plan, form: Form) -> anyhow::Result<()> {

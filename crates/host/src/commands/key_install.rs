@@ -9,7 +9,7 @@ use keymuster_service::console::By;
 use keymuster_service::{Env, files};
 
 use super::layout::list;
-use super::{choose_publisher, print, read_secret_line};
+use super::{choose_publisher, print, read_secret_line, site_activate};
 use crate::acts::keys::{self, Installed};
 use crate::site::Home;
 
@@ -24,6 +24,9 @@ pub struct Options {
     /// The publisher, where this host has several.
     #[arg(long)]
     publisher: Option<Slug>,
+    /// Activate the key at once, at the authority whose address is in the trust file.
+    #[arg(long)]
+    activate: bool,
 }
 
 /// Runs the command.
@@ -38,8 +41,7 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
     let index = choose_publisher(&home.site, options.publisher.as_ref())?;
     let installed = keys::install(&mut home, &By::local_user(env.now()), index, &key)?;
     let Installed { last_five, group, covers, .. } = installed;
-    print(&format!(
-        "installed the host key that ends in {last_five} for {group}\n{}next: keymuster-host activate\n",
-        list("covers:", covers)
-    ))
+    let next = if options.activate { "" } else { "next: keymuster-host activate\n" };
+    print(&format!("installed the host key that ends in {last_five} for {group}\n{}{next}", list("covers:", covers)))?;
+    if options.activate { site_activate::ask_at_once(&mut home, index, &key, &env) } else { Ok(()) }
 }

@@ -90,8 +90,8 @@ fn farewell(removed: &Removed) -> String {
         text += &list("not covered any more:", lost);
     }
     if !is_erased {
-        text += "a copy of the key is left in the write-ahead log, as another program is reading the database;\n\
-                 it goes when that program and the server have ended\n";
+        text += "a copy of the key is left in the database's log: of a file until the server and every other program that\n\
+                 reads it have ended, of a PostgreSQL for as long as it keeps its log and its backups\n";
     }
     text
 }

@@ -59,13 +59,19 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
         return print(&(options.carried.write_request(&file)?.text() + AFTER_REQUEST));
     }
     let url = activation::authority(&home, publisher, options.authority.as_deref())?;
-    for key in keys {
-        // Where standard error is gone there is nobody to tell that we wait.
-        let _ = writeln!(std::io::stderr(), "asking {url} for the key that ends in {} …", key.last_five());
-        let by = By::local_user(env.now());
-        tell(&activation::ask(&mut home, &by, (publisher, &key), &url, &env)?)?;
-    }
-    Ok(())
+    keys.iter().try_for_each(|key| ask(&mut home, (publisher, key), &url, &env))
+}
+
+/// Asks the authority whose address is in the trust file for the entitlement of one key.
+pub(super) fn ask_at_once(home: &mut Home, publisher: usize, key: &ProductKey, env: &Env) -> anyhow::Result<()> {
+    let url = activation::authority(home, publisher, None)?;
+    ask(home, (publisher, key), &url, env)
+}
+
+fn ask(home: &mut Home, key: (usize, &ProductKey), url: &str, env: &Env) -> anyhow::Result<()> {
+    // Where standard error is gone there is nobody to tell that we wait.
+    let _ = writeln!(std::io::stderr(), "asking {url} for the key that ends in {} …", key.1.last_five());
+    tell(&activation::ask(home, &By::local_user(env.now()), key, url, env)?)
 }
 
 /// The keys that lack an entitlement or are about to lose it; with `--renew` or `--key`, those that were named.

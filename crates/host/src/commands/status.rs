@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::bail;
 use keymuster_core::time::Timestamp;
 use keymuster_service::Env;
-use keymuster_service::database::{self, Failure};
-use rusqlite::Connection;
+use keymuster_service::database::Failure;
+use keymuster_service::sql::Connection;
 
 use super::{pack, print};
 use crate::engine::count_clients;
@@ -39,7 +39,7 @@ pub fn run(data_dir: &Path, options: &Options) -> anyhow::Result<()> {
 
 /// The database of a host that is there; looking makes none.
 pub(super) fn open_read_only(data_dir: &Path) -> anyhow::Result<Connection> {
-    match database::open_read_only(&data_dir.join(store::FILE_NAME)) {
+    match store::open_read_only(data_dir) {
         Err(Failure::Io { source, .. }) if source.kind() == ErrorKind::NotFound => bail!(
             "there is no host in {} yet; make one with keymuster-host add-publisher --trust FILE --pack FILE, \
              or name the directory of another with --data-dir",
@@ -49,7 +49,7 @@ pub(super) fn open_read_only(data_dir: &Path) -> anyhow::Result<Connection> {
     }
 }
 
-fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Result<Report> {
+pub(super) fn report(db: &mut Connection, data_dir: &Path, now: Timestamp) -> anyhow::Result<Report> {
     let tx = db.transaction()?;
     let site = Site::load(&tx)?;
     let mut counts = count_clients(&tx, &site)?;

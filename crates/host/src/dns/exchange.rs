@@ -286,7 +286,7 @@ mod tests {
     fn no_reply_makes_the_reader_panic() {
         let secret = "key \"kms\" { algorithm hmac-sha256; secret \"AAAAAAAAAAAAAAAAAAAAAA==\"; };";
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("key"), secret).unwrap();
+        keymuster_service::files::write_private(&directory.path().join("key"), secret.as_bytes()).unwrap();
         let key = TsigKey::read(&directory.path().join("key")).unwrap();
         let server = SocketAddr::from(([127, 0, 0, 1], 53));
         let env = Env::fixed(Timestamp::from_secs(1000), 1);

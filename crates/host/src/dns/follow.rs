@@ -2,6 +2,7 @@
 //!
 //! What cannot be used, such as a key file that is broken, leaves DNS as it is.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -9,11 +10,12 @@ use anyhow::Context as _;
 use keymuster_service::{Env, Stop};
 use tokio::sync::watch;
 
-use super::{PRIORITY, Progress, Publication, TsigKey, WEIGHT, Zone, keep_published};
-use crate::settings::{Dns, HostSettings};
+use super::{PRIORITY, Progress, Publication, TsigKey, WEIGHT, Zone, keep_published, own_addresses};
+use crate::settings::{Addresses, Dns, HostSettings};
 use crate::{listening, serving, settings};
 
-/// How often port and key file are looked at, which change without a setting: one read and one look at a directory.
+/// How often port, key file and addresses are looked at, which change without a setting: one read, one look at a directory,
+/// and a question to the system.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Keeps a running host in DNS as its settings say, until the stop.
@@ -29,9 +31,14 @@ pub async fn keep_as_set(
         let mut known = None;
         loop {
             let set = settings.borrow_and_update().clone();
-            let seen = Seen { port: port(&data_dir, &set), key_file: modified(&set.dns), dns: set.dns };
+            let seen = Seen {
+                port: port(&data_dir, &set),
+                key_file: modified(&set.dns),
+                addresses: addresses(&set.dns),
+                dns: set.dns,
+            };
             if known.as_ref() != Some(&seen) {
-                let publication = publication(&seen.dns, seen.port);
+                let publication = publication(&seen.dns, seen.port, &seen.addresses);
                 progress.send_modify(|kept| kept.is_unusable = publication.is_err());
                 match publication {
                     Ok(publication) => drop(publications.send_replace(publication)),
@@ -56,6 +63,8 @@ struct Seen {
     port: u16,
     /// When the key file was last written.
     key_file: Option<SystemTime>,
+    /// What is to be entered for the host's own name.
+    addresses: Vec<IpAddr>,
 }
 
 /// Where clients are answered: the port of the running server, which may have had to stay on another one than is set.
@@ -70,11 +79,28 @@ fn modified(dns: &Dns) -> Option<SystemTime> {
 }
 
 /// What is to be published; nothing where that is turned off, or something is not set that it needs.
-pub fn publication(dns: &Dns, port: u16) -> anyhow::Result<Option<Publication>> {
+pub fn publication(dns: &Dns, port: u16, addresses: &[IpAddr]) -> anyhow::Result<Option<Publication>> {
     let (None, Some(key_file), Some(target)) = (dns.why_not(), &dns.key_file, dns.target()) else { return Ok(None) };
     let target = target.parse().with_context(|| format!("the host name {target} cannot stand in DNS"))?;
     let tsig = TsigKey::read(key_file)?;
-    Ok(Some(Publication { zones: zones(dns)?, port, target, addresses: Vec::new(), server: dns.server, tsig }))
+    Ok(Some(Publication {
+        zones: zones(dns)?,
+        port,
+        target,
+        addresses: addresses.to_vec(),
+        server: dns.server,
+        tsig,
+        is_removed_on_stop: dns.is_removed_on_stop,
+    }))
+}
+
+/// The addresses that are to be entered for the host's own name.
+pub fn addresses(dns: &Dns) -> Vec<IpAddr> {
+    match &dns.addresses {
+        Addresses::Off => Vec::new(),
+        Addresses::Auto => own_addresses(dns.server),
+        Addresses::These(addresses) => addresses.clone(),
+    }
 }
 
 /// The zones that are set, each with its numbers.

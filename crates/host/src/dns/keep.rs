@@ -1,6 +1,7 @@
 //! Keeping the host in DNS while it serves: at once, after each change, and once a day, because records get lost.
 //!
-//! What was published and is wanted no longer is withdrawn. When the host stops, its records stay: it will be back.
+//! What was published and is wanted no longer is withdrawn. When the host stops, its records stay, because it will be back;
+//! they go with it only where that is asked for.
 
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use super::publish::{publish, withdraw};
 
 /// Publications whose records may still be there; for more changes than this without one success the oldest is given up.
 const STANDING_MAX: usize = 16;
+
+/// How long a host that is stopped waits for its records to be gone: service managers do not wait for ever.
+const AT_STOP: Duration = Duration::from_secs(5);
 
 /// How keeping the host in DNS goes, for whoever watches it; clones share it.
 pub type Progress = watch::Sender<Kept>;
@@ -79,12 +83,12 @@ async fn keep(
             // A change waits for the end of an attempt: what a server has not answered, it may still carry out.
             let pause = tokio::select! {
                 pause = keeper.attempt() => pause,
-                () = stop.asked() => return,
+                () = stop.asked() => return keeper.leave().await,
             };
             tokio::select! {
                 () = changed(&mut publications) => break,
                 () = tokio::time::sleep(pause) => {}
-                () = stop.asked() => return,
+                () = stop.asked() => return keeper.leave().await,
             }
         }
     }
@@ -153,6 +157,27 @@ impl Keeper<'_> {
             (Ok(()), None) => {}
         }
         pause
+    }
+
+    /// Takes the records away where the host is to take them with it when it stops.
+    async fn leave(self) {
+        let Some(wanted) = self.wanted.filter(|wanted| wanted.is_removed_on_stop) else { return };
+        let gone = async {
+            for publication in self.standing.iter().chain([&wanted]) {
+                withdraw(publication, self.env).await?;
+            }
+            Ok::<(), Coded>(())
+        };
+        match tokio::time::timeout(AT_STOP, gone).await {
+            Ok(Ok(())) => tracing::info!(host = %wanted.target, "withdrawn from DNS, because the host stops"),
+            Ok(Err(Coded { code, detail })) => {
+                tracing::warn!(code = code.name, error = detail, "the host stops, and its records stay in DNS");
+            }
+            Err(_) => {
+                let waited_secs = AT_STOP.as_secs();
+                tracing::warn!(waited_secs, "the host stops, and its records may stay in DNS: no answer in time");
+            }
+        }
     }
 
     /// Publishes what is wanted, then withdraws what is left of earlier publications.

@@ -28,7 +28,7 @@ impl TsigKey {
     pub fn read(path: &Path) -> Result<TsigKey, Coded> {
         let unusable = |detail| Coded { code: &codes::DNS_KEY_FILE_UNUSABLE, detail };
         let not = |why| unusable(format!("{} is not a DNS key as tsig-keygen writes it: {why}", path.display()));
-        let bytes = files::read_private(path, FILE_BYTES_MAX).map_err(|error| unusable(error.to_string()))?;
+        let bytes = files::read_secret(path, FILE_BYTES_MAX).map_err(|error| unusable(error.to_string()))?;
         TsigKey::parse(str::from_utf8(&bytes).map_err(|_| not("it is no text"))?).map_err(not)
     }
 
@@ -160,7 +160,7 @@ mod tests {
             (format!("{whole}\n{whole}"), "more than one key"),
             ("x".repeat(FILE_BYTES_MAX + 1), "larger than"),
         ] {
-            std::fs::write(&path, &text).unwrap();
+            files::write_private(&path, text.as_bytes()).unwrap();
             let error = TsigKey::read(&path).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("dns.key"), "{expected}: {error}");
             assert!(!error.contains("rG6I"), "{error}");

@@ -10,8 +10,8 @@ use keymuster_core::document::{from_payload, payload};
 use keymuster_core::entitlement::{Entitlement, Pool};
 use keymuster_core::fingerprint;
 use keymuster_core::grant::{self, Admission, Counted, Known, LastRequest, Terms};
-use keymuster_core::id::Slug;
-use keymuster_core::lease::{Lease, LeaseKind, Position};
+use keymuster_core::id::{ClientId, Slug};
+use keymuster_core::lease::{Lease, LeaseKind, Position, Transport};
 use keymuster_core::ledger::Head;
 use keymuster_core::muster::Muster;
 use keymuster_core::refusal::Refusal;
@@ -20,12 +20,14 @@ use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::seats::{Held, SeatUse};
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 
-use super::Outcome;
+use super::{Outcome, returned, witness};
 use crate::site::{Publisher, Site};
 use crate::store::client::{Client, HeldLease};
+use crate::store::epoch::{Cause, Place as LedgerPlace, Return};
 use crate::store::shared_identity::Place;
+use crate::store::together::Together;
 use crate::store::{self, counter, ledger};
 
 /// The counts of a host, by publisher and family.
@@ -42,6 +44,8 @@ pub(super) struct Batch<'a> {
     changes: Changes,
     outcomes: BTreeMap<(i64, &'static str), u64>,
     counters: BTreeMap<(i64, &'static str), u64>,
+    /// What is read ahead and written later, where the database is a server.
+    together: Option<Together>,
     /// Whether a refusal was kept.
     has_refused: bool,
     /// How many requests are kept for an exchange, once one of the batch needs to know.
@@ -51,6 +55,9 @@ pub(super) struct Batch<'a> {
 /// What the writer takes over once the transaction is durable.
 pub(super) struct Changes {
     pub(super) head: Head,
+    /// The epoch, and with which return it began.
+    pub(super) epoch: u64,
+    pub(super) returned: Option<Return>,
     pub(super) asked: Vec<Asked>,
 }
 
@@ -78,13 +85,64 @@ impl<'a> Batch<'a> {
         musters: &'a mut Counts,
         now: Timestamp,
     ) -> Batch<'a> {
-        let changes = Changes { head, asked: Vec::new() };
+        let changes = Changes { head, epoch: site.epoch, returned: site.returned, asked: Vec::new() };
         let (outcomes, counters) = (BTreeMap::new(), BTreeMap::new());
-        Batch { tx, site, musters, now, changes, outcomes, counters, has_refused: false, collected: None }
+        Batch {
+            tx,
+            site,
+            musters,
+            now,
+            changes,
+            outcomes,
+            counters,
+            together: None,
+            has_refused: false,
+            collected: None,
+        }
+    }
+
+    /// Reads everything that is known of those who ask, where each statement is a journey to a server.
+    pub(super) fn read_ahead<'r>(
+        &mut self,
+        requests: impl Iterator<Item = &'r Signed<ClientRequest>>,
+    ) -> Result<(), Failure> {
+        let of =
+            |request: &Signed<ClientRequest>| Some((self.site.publisher(&request.publisher)?.number, request.client));
+        self.together = Some(Together::read(self.tx, requests.filter_map(of))?);
+        Ok(())
+    }
+
+    /// Writes what was kept back, before it is read.
+    fn settle(&mut self) -> Result<(), Failure> {
+        self.together.as_mut().map_or(Ok(()), |together| together.write(self.tx))
+    }
+
+    /// What is known of a client.
+    fn rows(&mut self, of: (i64, ClientId)) -> Result<Vec<Client>, Failure> {
+        if let Some(together) = &mut self.together {
+            if let Some(rows) = together.take(of) {
+                return Ok(rows);
+            }
+            if together.has(of) {
+                together.write(self.tx)?;
+            }
+        }
+        store::client::of_id(self.tx, of.0, of.1)
+    }
+
+    /// Appends an entry to the ledger.
+    fn append(&mut self, entry: &ledger::Entry) -> Result<(), Failure> {
+        let (head, epoch) = (&self.changes.head, self.changes.epoch);
+        self.changes.head = match &mut self.together {
+            Some(together) => together.append(head, epoch, entry, self.now),
+            None => ledger::append(self.tx, head, epoch, entry, self.now)?,
+        };
+        Ok(())
     }
 
     /// Stores what is stored once per batch.
-    pub(super) fn finish(self) -> Result<Changes, Failure> {
+    pub(super) fn finish(mut self) -> Result<Changes, Failure> {
+        self.settle()?;
         store::tally::add(self.tx, &self.outcomes, self.now)?;
         store::counter::add(self.tx, &self.counters)?;
         if self.has_refused {
@@ -97,7 +155,7 @@ impl<'a> Batch<'a> {
         let Some(publisher) = self.site.publisher(&request.publisher) else {
             return Ok(Outcome::Refused(Refusal::PublisherUnknown { publisher: request.publisher.clone() }));
         };
-        let rows = store::client::of_id(self.tx, publisher.number, request.client)?;
+        let rows = self.rows((publisher.number, request.client))?;
         let own = rows.iter().find(|row| row.edition == request.edition);
         let case = Case { publisher, request, address, own };
         if request.act == Act::Check {
@@ -142,16 +200,17 @@ impl<'a> Batch<'a> {
 
     /// Two copies of one client are noticed by a counter that does not rise, or by a lease shown that is not the newest
     /// one. A copy that was restored once looks the same, so this is a sign for people and no reason to refuse.
-    fn note_shared_identity(&self, case: &Case<'_>) -> Result<(), Failure> {
+    fn note_shared_identity(&mut self, case: &Case<'_>) -> Result<(), Failure> {
         let Case { publisher, request, own: Some(own), .. } = case else { return Ok(()) };
         if own.client_key != *request.client_key.as_bytes() || own.last.request == request.request {
             return Ok(());
         }
-        let shown = request.previous.filter(|shown| shown.host == self.site.host && shown.epoch == self.site.epoch);
+        let shown = request.previous.filter(|shown| shown.host == self.site.host && shown.epoch == self.changes.epoch);
         let is_older = shown.zip(own.lease).is_some_and(|(shown, newest)| shown.sequence < newest.sequence);
         if !is_older && request.counter > own.last.counter {
             return Ok(());
         }
+        self.settle()?;
         let before = store::client::place(self.tx, publisher.number, request.client, request.edition)?;
         let address = case.address.to_string();
         let name = request.name.as_ref().map(|name| name.as_str());
@@ -215,6 +274,7 @@ impl<'a> Batch<'a> {
         if let Some(until) = released_until(rows).filter(|until| *until > self.now) {
             return Ok(Outcome::Refused(Refusal::ClientReleased { until }));
         }
+        self.heed_witness(case)?;
         let edition = match desk.covered_edition(request, self.now) {
             Ok(edition) => edition,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
@@ -239,6 +299,45 @@ impl<'a> Batch<'a> {
                 self.lease(case, &terms, counted.count)
             }
         }
+    }
+
+    /// A client that shows a lease of this host which the ledger does not have proves that the ledger was set back: a new
+    /// epoch begins, unless it has begun already, and the seat of the lease is its holder's.
+    fn heed_witness(&mut self, case: &Case<'_>) -> Result<(), Failure> {
+        let Case { publisher, request, own, .. } = case;
+        let known = witness::Ledger { tx: self.tx, epoch: self.changes.epoch, head: self.changes.head };
+        let newest = own.and_then(|own| own.lease).map(|lease| lease.sequence);
+        let host = self.site.host;
+        let shown = request.previous.filter(|shown| shown.host == host);
+        let Some(shown) = shown else { return Ok(()) };
+        let Some(lease) = witness::lost(&known, publisher, request, newest)? else { return Ok(()) };
+        if shown.epoch >= self.changes.epoch {
+            let shown = LedgerPlace { epoch: shown.epoch, sequence: shown.sequence };
+            let cause = Cause::Client { client: request.client, shown };
+            let (_, newest_entry) = ledger::head(self.tx, host)?;
+            let made_at = newest_entry.map_or(lease.issued, |newest| newest.min(lease.issued));
+            let begun = store::epoch::raise_on_proof(self.tx, host, cause, made_at, self.now)?;
+            (self.changes.epoch, self.changes.returned) = (begun.epoch, Some(begun));
+        }
+        self.adopt(case, &lease)
+    }
+
+    /// Writes down the seat of a lease that the ledger does not have, until its holder renews it or it ends.
+    fn adopt(&self, case: &Case<'_>, lease: &Lease) -> Result<(), Failure> {
+        let Some(seat) = &lease.seat else { return Ok(()) };
+        let Case { publisher, request, .. } = case;
+        let pools = &mut publisher.entitlements.iter().flat_map(|granted| &granted.entitlement.pools);
+        let Some(pool) = pools.find(|pool| pool.id == seat.pool) else { return Ok(()) };
+        let stored = store::seat::usage(self.tx, publisher.number, pool, request.client, self.now)?;
+        let held = Held { fence: seat.fence, free_at: pool.free_at(lease.expires), is_reclaimed: false };
+        let is_newer = stored.own.is_none_or(|own| (own.fence, own.free_at) < (held.fence, held.free_at));
+        if held.free_at <= self.now || !is_newer {
+            return Ok(());
+        }
+        // Before all who were given one since the copy was put in place, also within the second.
+        let since = lease.issued.minus(1);
+        let taken = store::seat::Taken { pool: pool.id.as_str(), client: request.client, seat: held, since };
+        store::seat::take(self.tx, publisher.number, &taken, self.now)
     }
 
     /// When this client was last counted in the family, for whichever of its editions.
@@ -266,8 +365,29 @@ impl<'a> Batch<'a> {
     fn seats(&self, case: &Case<'_>, held: &[&Entitlement]) -> Result<Vec<(Slug, SeatUse)>, Failure> {
         let pools = held.iter().flat_map(|entitlement| &entitlement.pools);
         let pools = pools.filter(|pool| pool.edition == case.request.edition);
-        let usage = |pool| store::seat::usage(self.tx, case.publisher.number, pool, case.request.client, self.now);
+        let usage = |pool: &Pool| {
+            let stored = store::seat::usage(self.tx, case.publisher.number, pool, case.request.client, self.now)?;
+            Ok::<_, Failure>(match &self.changes.returned {
+                Some(back) => {
+                    let shows_lease = case.request.previous.is_some_and(|place| place.host == self.site.host);
+                    let gives_way = self.gives_way(case, pool, &stored, back)?;
+                    returned::seats(back, pool, stored, returned::Asker { shows_lease, gives_way }, self.now)
+                }
+                None => stored,
+            })
+        };
         pools.map(|pool| Ok((pool.id.clone(), usage(pool)?))).collect()
+    }
+
+    /// Whether the pool has more holders than seats since those of the lost time have come, and this one took its seat last.
+    fn gives_way(&self, case: &Case<'_>, pool: &Pool, seats: &SeatUse, back: &Return) -> Result<bool, Failure> {
+        let is_overfull = seats.own.is_some() && seats.others >= u64::from(pool.seats);
+        if !is_overfull || self.now >= returned::settled_at(back, pool) {
+            return Ok(false);
+        }
+        let (number, client) = (case.publisher.number, case.request.client);
+        let before = store::seat::held_longer(self.tx, number, pool.id.as_str(), client, self.now)?;
+        Ok(before >= u64::from(pool.seats))
     }
 
     fn lease(&mut self, case: &Case<'_>, terms: &Terms, count: u64) -> Result<Outcome, Failure> {
@@ -276,14 +396,15 @@ impl<'a> Batch<'a> {
         // The rules above make no lease that contradicts itself.
         let payload = payload(&lease).expect("a granted lease keeps its own rules");
         let entry = ledger::Entry { kind: ledger::Kind::Lease, payload };
-        self.changes.head = ledger::append(self.tx, &self.changes.head, self.site.epoch, &entry, self.now)?;
+        self.append(&entry)?;
         let held = HeldLease { sequence: self.changes.head.sequence, expires: terms.expires };
         self.put_client(case, Some((held.sequence, Some(held))))?;
         if let Some(seat) = &terms.seat {
             let pool = granted.entitlement.pools.iter().find(|pool| pool.id == seat.pool);
             let pool = pool.expect("the rules give seats of the entitlement's own pools");
             let held = Held { fence: seat.fence, free_at: pool.free_at(terms.expires), is_reclaimed: false };
-            let taken = store::seat::Taken { pool: pool.id.as_str(), client: case.request.client, seat: held };
+            let (pool, client) = (pool.id.as_str(), case.request.client);
+            let taken = store::seat::Taken { pool, client, seat: held, since: self.now };
             store::seat::take(self.tx, case.publisher.number, &taken, self.now)?;
         }
         Ok(Outcome::Lease { payload: entry.payload, enclosure: granted.enclosure.clone() })
@@ -312,6 +433,7 @@ impl<'a> Batch<'a> {
             fingerprint: request.fingerprint.as_ref().map(fingerprint::digest),
             retry_secs: publisher.choices.retry_secs.map(|_| publisher.choices.retry(&publisher.catalogue).value),
             help_url: publisher.choices.help_url.clone(),
+            transport: publisher.choices.is_tls_required.then_some(Transport::TlsOnly),
             extensions: None,
         }
     }
@@ -319,7 +441,7 @@ impl<'a> Batch<'a> {
     /// A place in the ledger as it stands.
     fn position(&self, sequence: u64) -> Position {
         let head = self.changes.head.short();
-        Position { host: self.site.host, epoch: self.site.epoch, sequence, head }
+        Position { host: self.site.host, epoch: self.changes.epoch, sequence, head }
     }
 
     fn release(&mut self, case: &Case<'_>) -> Result<Outcome, Failure> {
@@ -337,14 +459,15 @@ impl<'a> Batch<'a> {
             }
         }
         let entry = ledger::Entry { kind: ledger::Kind::Release, payload: case.request.bytes().to_vec() };
-        self.changes.head = ledger::append(self.tx, &self.changes.head, self.site.epoch, &entry, self.now)?;
+        self.append(&entry)?;
         self.put_client(case, Some((self.changes.head.sequence, None)))?;
         Ok(Outcome::Released)
     }
 
     /// Answers a request once more. One that asks for something else under the same id is not the same request; one whose
     /// lease stands on an entitlement that was replaced or revoked meanwhile is decided anew.
-    fn repeat(&self, case: &Case<'_>, sequence: u64) -> Result<Option<Outcome>, Failure> {
+    fn repeat(&mut self, case: &Case<'_>, sequence: u64) -> Result<Option<Outcome>, Failure> {
+        self.settle()?;
         let Case { publisher, request, .. } = case;
         let missing = || Failure::damaged("client", "answered_by", sequence, "the ledger has no such entry");
         let entry = ledger::entry(self.tx, sequence)?.ok_or_else(missing)?;
@@ -358,14 +481,15 @@ impl<'a> Batch<'a> {
         Ok(granted.map(|granted| Outcome::Lease { payload: entry.payload, enclosure: granted.enclosure.clone() }))
     }
 
-    fn stored_lease(&self, sequence: u64) -> Result<Option<Lease>, Failure> {
+    fn stored_lease(&mut self, sequence: u64) -> Result<Option<Lease>, Failure> {
+        self.settle()?;
         let entry = ledger::entry(self.tx, sequence)?.filter(|entry| entry.kind == ledger::Kind::Lease);
         entry.map(|entry| read_lease(&entry, sequence)).transpose()
     }
 
     /// Writes the client's row. `answer` is the sequence that answered the request and the lease then held; without one,
     /// the request was refused, and what was held before stays.
-    fn put_client(&self, case: &Case<'_>, answer: Option<(u64, Option<HeldLease>)>) -> Result<(), Failure> {
+    fn put_client(&mut self, case: &Case<'_>, answer: Option<(u64, Option<HeldLease>)>) -> Result<(), Failure> {
         let Case { publisher, request, own, .. } = case;
         let address = case.address.to_string();
         let digest = store::client::detail_digest(request, &address);
@@ -387,9 +511,18 @@ impl<'a> Batch<'a> {
             detail_digest: digest,
             released_at,
         };
-        store::client::put(self.tx, publisher.number, request.client, &client)?;
-        if own.is_none_or(|own| own.detail_digest != digest) {
-            store::client::put_detail(self.tx, publisher.number, request, &address, self.now)?;
+        let is_described_anew = own.is_none_or(|own| own.detail_digest != digest);
+        let number = publisher.number;
+        if let Some(together) = &mut self.together {
+            together.put((number, request.client), &client);
+            if is_described_anew {
+                together.put_detail(number, request, &address, self.now);
+            }
+            return Ok(());
+        }
+        store::client::put(self.tx, number, request.client, &client)?;
+        if is_described_anew {
+            store::client::put_detail(self.tx, number, request, &address, self.now)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use keymuster_core::muster::Muster;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::Connection;
+use keymuster_service::sql::Connection;
 
 use super::batch::{Counts, Scope};
 use crate::site::Site;

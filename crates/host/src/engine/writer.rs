@@ -7,13 +7,15 @@ use keymuster_core::ledger::Head;
 use keymuster_core::muster::Muster;
 use keymuster_core::time::{MINUTE, Timestamp};
 use keymuster_service::Env;
-use keymuster_service::database::Failure;
+use keymuster_service::database::{self, Failure};
+use keymuster_service::sql::{Connection, Transaction};
+use keymuster_service::telemetry::TRACES;
 use prometheus_client::metrics::histogram::Histogram;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::mpsc;
 
 use super::batch::{Batch, Counts, Scope};
 use super::count::count_clients;
+use super::neighbours::{Neighbours, News};
 use super::{Ask, BATCH_MAX, Counted, Message, Outcome, Unavailable};
 use crate::site::Site;
 use crate::store;
@@ -28,6 +30,8 @@ pub(super) struct Writer {
     db: Connection,
     env: Env,
     memory: Memory,
+    /// Where the database is one that other servers of this host write to as well.
+    neighbours: Option<Neighbours>,
     head: Head,
     newest_entry: Option<Timestamp>,
     /// Whether the last batch failed, so that a lasting failure is logged once.
@@ -54,12 +58,15 @@ struct Memory {
 
 impl Writer {
     pub(super) fn new(mut db: Connection, site: Site, env: Env, commits: Histogram) -> Result<Writer, Failure> {
+        database::serve(&db)?;
+        let db_is_shared = db.sqlite().is_none();
         let tx = db.transaction()?;
         let (head, newest_entry) = store::ledger::head(&tx, site.host)?;
         let memory = Memory::new(&tx, site)?;
+        let neighbours = if db_is_shared { Some(Neighbours::look(&tx)?) } else { None };
         tx.commit()?;
         let (failing, damaged, decided, transactions) = (false, None, 0, 0);
-        Ok(Writer { db, env, memory, head, newest_entry, failing, damaged, decided, transactions, commits })
+        Ok(Writer { db, env, memory, neighbours, head, newest_entry, failing, damaged, decided, transactions, commits })
     }
 
     /// Works until the queue is closed and empty.
@@ -91,7 +98,7 @@ impl Writer {
             Ok(outcomes) => {
                 self.log_change(None);
                 for (ask, outcome) in asks.into_iter().zip(outcomes) {
-                    let _ = ask.reply.send(Ok(outcome));
+                    ask.reply.send(Ok(outcome));
                 }
             }
             // One unreadable row must not stop the others: alone, each request fails or succeeds for itself.
@@ -103,7 +110,7 @@ impl Writer {
             Err(stopped) => {
                 self.log_change(Some(&stopped));
                 for ask in asks {
-                    let _ = ask.reply.send(Err(stopped.unavailable()));
+                    ask.reply.send(Err(stopped.unavailable().into()));
                 }
             }
         }
@@ -111,17 +118,39 @@ impl Writer {
 
     /// Decides all of them in one transaction. On failure nothing has happened, in the database or here.
     fn commit(&mut self, asks: &[Ask]) -> Result<Vec<Outcome>, Stopped> {
-        if self.failing {
+        let _span = tracing::info_span!(target: TRACES, "commit", requests = asks.len()).entered();
+        if self.failing && self.neighbours.is_none() {
             self.recover()?;
         }
         let (now, begin) = (self.now()?, Instant::now());
-        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Failure::from)?;
+        let tx = self.db.writing().map_err(Failure::from)?;
         // From here on nobody else writes.
-        self.memory.refresh(&tx)?;
+        let now = match &mut self.neighbours {
+            None => {
+                self.memory.refresh(&tx)?;
+                now
+            }
+            Some(neighbours) => {
+                if let Some((head, newest)) = catch_up(&mut self.memory, neighbours, &tx)? {
+                    (self.head, self.newest_entry) = (head, newest);
+                }
+                in_order(now, neighbours.time())?
+            }
+        };
         let mut batch = Batch::new(&tx, &self.memory.site, self.head, &mut self.memory.musters, now);
+        if self.neighbours.is_some() {
+            batch.read_ahead(asks.iter().map(|ask| &ask.request))?;
+        }
         let outcomes = asks.iter().map(|ask| batch.decide(&ask.request, ask.address)).collect::<Result<_, _>>()?;
         let changes = batch.finish()?;
-        tx.commit().map_err(Failure::from)?;
+        let told = self.neighbours.map(|neighbours| neighbours.next(&changes.asked, now));
+        if let Some(told) = &told {
+            store::batch::append(&tx, told)?;
+        }
+        tx.commit_unnoticed().map_err(Failure::from)?;
+        if let (Some(neighbours), Some(told)) = (&mut self.neighbours, &told) {
+            neighbours.include(told);
+        }
         self.decided += asks.len() as u64;
         self.transactions += 1;
         self.commits.observe(begin.elapsed().as_secs_f64());
@@ -129,6 +158,7 @@ impl Writer {
             self.newest_entry = Some(now);
         }
         self.head = changes.head;
+        (self.memory.site.epoch, self.memory.site.returned) = (changes.epoch, changes.returned);
         for asked in changes.asked {
             let muster = self.memory.musters.entry(asked.scope).or_insert_with(|| Muster::new(asked.window_secs));
             muster.asked(asked.before, now);
@@ -139,9 +169,9 @@ impl Writer {
     fn probe(&mut self) -> Result<(), Unavailable> {
         let now = self.now().map_err(|stopped| stopped.unavailable())?;
         let mut write = || {
-            let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let tx = self.db.writing()?;
             store::host::probe(&tx, now)?;
-            Ok::<_, Failure>(tx.commit()?)
+            Ok::<_, Failure>(tx.commit_unnoticed()?)
         };
         write().map_err(|failure| Unavailable::from(&failure))
     }
@@ -150,8 +180,10 @@ impl Writer {
     fn recover(&mut self) -> Result<(), Failure> {
         let tx = self.db.transaction()?;
         let (head, newest_entry) = store::ledger::head(&tx, self.memory.site.host)?;
-        if head != self.head {
-            self.memory = Memory::new(&tx, Site::load(&tx)?)?;
+        let site = Site::load(&tx)?;
+        // A new epoch may have begun with a request that was refused.
+        if head != self.head || site.epoch != self.memory.site.epoch {
+            self.memory = Memory::new(&tx, site)?;
             (self.head, self.newest_entry) = (head, newest_entry);
         }
         Ok(tx.commit()?)
@@ -169,7 +201,16 @@ impl Writer {
         let now = self.env.now();
         let mut look = || {
             let tx = self.db.transaction()?;
-            self.memory.refresh(&tx)?;
+            match &mut self.neighbours {
+                None => {
+                    self.memory.refresh(&tx)?;
+                }
+                Some(neighbours) => {
+                    if let Some((head, newest)) = catch_up(&mut self.memory, neighbours, &tx)? {
+                        (self.head, self.newest_entry) = (head, newest);
+                    }
+                }
+            }
             Ok::<_, Failure>(tx.commit()?)
         };
         look().map_err(|failure| Unavailable::from(&failure))?;
@@ -201,22 +242,25 @@ impl Writer {
 impl Memory {
     fn new(tx: &Transaction<'_>, site: Site) -> Result<Memory, Failure> {
         let musters = count_clients(tx, &site)?;
-        Ok(Memory { musters, newest_release: store::release::newest(tx)?, data_version: data_version(tx)?, site })
+        Ok(Memory { musters, newest_release: store::release::newest(tx)?, data_version: tx.data_version()?, site })
     }
 
     /// Takes over what others have changed. A batch calls this in its own transaction, which keeps everybody else from
     /// writing: so nobody is counted by what was so before a release.
-    fn refresh(&mut self, tx: &Transaction<'_>) -> Result<(), Failure> {
-        let version = data_version(tx)?;
+    ///
+    /// Returns whether everybody was counted anew.
+    fn refresh(&mut self, tx: &Transaction<'_>) -> Result<bool, Failure> {
+        let version = tx.data_version()?;
         if version == self.data_version {
-            return Ok(());
+            return Ok(false);
         }
         let site = Site::load(tx)?;
         let windows = |site: &Site| -> Vec<_> {
             let publishers = site.publishers.iter();
             publishers.map(|held| (held.number, held.catalogue.version, held.catalogue.policy.window_secs)).collect()
         };
-        if windows(&site) == windows(&self.site) {
+        let is_same = windows(&site) == windows(&self.site);
+        if is_same {
             self.site = site;
             self.take_releases(tx)?;
         } else {
@@ -225,7 +269,19 @@ impl Memory {
         }
         self.data_version = version;
         tracing::info!("read keys, packs, entitlements and settings again, as something was changed");
-        Ok(())
+        Ok(!is_same)
+    }
+
+    /// Counts whom other servers have counted.
+    fn count(&mut self, batch: &store::batch::Batch) {
+        for asked in &batch.asked {
+            let scope = (asked.publisher, asked.family);
+            // A publisher that is not known yet here is counted when it is.
+            let Some(held) = self.site.numbered(asked.publisher) else { continue };
+            let window_secs = held.catalogue.policy.window_secs;
+            let muster = self.musters.entry(scope).or_insert_with(|| Muster::new(window_secs));
+            muster.asked(asked.before, batch.at);
+        }
     }
 
     /// Counts whom an administrator has released no more, and whom he has kept again.
@@ -294,6 +350,46 @@ impl Stopped {
     }
 }
 
+/// Takes over what other servers have granted and what was changed. Returns the ledger's newest place, where it is another
+/// one.
+fn catch_up(
+    memory: &mut Memory,
+    neighbours: &mut Neighbours,
+    tx: &Transaction<'_>,
+) -> Result<Option<(Head, Option<Timestamp>)>, Failure> {
+    let news = neighbours.news(tx)?;
+    let is_known = match &news {
+        News::None => {
+            memory.refresh(tx)?;
+            return Ok(None);
+        }
+        // Releases stand in a row with the batches, which is not known afterwards.
+        News::Batches(_) => store::release::newest(tx)? == memory.newest_release,
+        News::Unknown => false,
+    };
+    match news {
+        News::Batches(batches) if is_known => {
+            let is_recounted = memory.refresh(tx)?;
+            for batch in &batches {
+                if !is_recounted {
+                    memory.count(batch);
+                }
+                neighbours.include(batch);
+            }
+        }
+        _ => {
+            *memory = Memory::new(tx, Site::load(tx)?)?;
+            *neighbours = Neighbours::look(tx)?;
+        }
+    }
+    Ok(Some(store::ledger::head(tx, memory.site.host)?))
+}
+
+/// The time at which a batch is decided: never before that of the one before it, of whichever server.
+fn in_order(now: Timestamp, newest: Timestamp) -> Result<Timestamp, Stopped> {
+    if now.plus(BEHIND_SECS_MAX) < newest { Err(Stopped::ClockBehind) } else { Ok(now.max(newest)) }
+}
+
 impl From<Failure> for Stopped {
     fn from(failure: Failure) -> Stopped {
         Stopped::Failure(failure)
@@ -307,9 +403,4 @@ impl std::fmt::Display for Stopped {
             Stopped::ClockBehind => f.write_str("the clock lies behind the newest entry of the ledger; set the clock"),
         }
     }
-}
-
-fn data_version(db: &Connection) -> Result<i64, Failure> {
-    let mut statement = db.prepare_cached("PRAGMA data_version")?;
-    Ok(statement.query_row([], |row| row.get(0))?)
 }

@@ -11,8 +11,8 @@ use keymuster_core::invalid::Invalid;
 use keymuster_core::issuer::Issuer;
 use keymuster_service::console::By;
 use keymuster_service::console::permission::Handle;
-use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::database::{self, Failure};
+use keymuster_service::sql::Transaction;
 
 use crate::site::{Home, Publisher, Site};
 use crate::store::audit;
@@ -70,7 +70,7 @@ pub fn take(
         let found = "a file without them".to_owned();
         anyhow::bail!(Invalid::WrongType { expected: "the results of an exchange", found });
     }
-    let tx = home.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let tx = database::begin(&mut home.db)?;
     let mut outcomes = Vec::new();
     for refused in refusals {
         outcomes.extend(refuse(&tx, &home.site, refused, by)?);

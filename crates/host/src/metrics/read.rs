@@ -5,13 +5,15 @@ use std::path::Path;
 use keymuster_core::catalogue::Family;
 use keymuster_core::time::Timestamp;
 use keymuster_service::edge::Limits;
-use rusqlite::Transaction;
+use keymuster_service::files;
+use keymuster_service::metrics::Numbers;
+use keymuster_service::sql::Transaction;
 
-use super::Numbers;
 use super::catalogue::{
     ANSWERS, BUILD_INFO, CLIENTS, CONNECTIONS, CONNECTIONS_MAX, COUNTED, DATABASE, DNS_FAILING, DNS_PUBLISHED,
     DNS_PUBLISHING, ENTITLEMENT_ENDS, ENTITLEMENT_WARNS, FALLS_BELOW, LEDGER_EPOCH, LEDGER_NEWEST, LEDGER_SEQUENCE,
-    QUEUE, QUEUE_MAX, REQUESTS, SEATS, SEATS_HELD, SILENT, START_TIME, THRESHOLD, TIME, UNAVAILABLE,
+    QUEUE, QUEUE_MAX, REQUESTS, RPC_HELLOS, SEATS, SEATS_HELD, SILENT, START_TIME, THRESHOLD, TIME, TLS_ENDS,
+    TLS_FAILING, UNAVAILABLE,
 };
 use crate::administration::Administration;
 use crate::dns::Kept;
@@ -63,7 +65,12 @@ pub(super) fn read(tx: &Transaction<'_>, data_dir: &Path, live: &Live, now: Time
     let mut numbers = Numbers::default();
     server(&mut numbers, &report, live);
     dns(&mut numbers, &report, live.dns);
-    numbers.put(&DATABASE, [], database_bytes(data_dir));
+    if let Some(tls) = report.serving.as_ref().and_then(|serving| serving.tls.as_ref()) {
+        numbers.put(&TLS_ENDS, [], tls.not_after);
+        numbers.put(&TLS_FAILING, [], tls.problem.is_some().into());
+    }
+    numbers.put(&RPC_HELLOS, [], report.rpc_hellos);
+    numbers.put(&DATABASE, [], files::database_bytes(&data_dir.join(store::FILE_NAME)));
     for (publisher, outcome, requests) in store::tally::totals(tx)? {
         // A publisher that is known no more keeps its number.
         let id =
@@ -147,11 +154,4 @@ fn clients(numbers: &mut Numbers, site: &Site, snapshot: &Snapshot) {
             numbers.put(&CLIENTS, [&publisher, &edition, state.name()], *clients);
         }
     }
-}
-
-/// The database with what was written to its log and not yet to itself.
-fn database_bytes(data_dir: &Path) -> u64 {
-    let log = format!("{}-wal", store::FILE_NAME);
-    let bytes = |name: &str| data_dir.join(name).metadata().map_or(0, |file| file.len());
-    bytes(store::FILE_NAME) + bytes(&log)
 }

@@ -41,7 +41,7 @@ impl ClonesPage {
 /// `GET /clones`.
 pub async fn show(page: Page<Look>, Shared(app): Shared<Administration>) -> page::Result<Response> {
     let now = page.at();
-    let read = move |tx: &rusqlite::Transaction<'_>| clones::load(tx, &Site::load(tx)?, now);
+    let read = move |tx: &keymuster_service::sql::Transaction<'_>| clones::load(tx, &Site::load(tx)?, now);
     let clones = app.console.pool().read::<_, Failure, _>(read).await?;
     html(&ClonesPage { frame: page.frame(), clones, now })
 }

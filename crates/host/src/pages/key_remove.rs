@@ -52,7 +52,8 @@ pub async fn act(
         notice += &format!("; not covered any more: {}", removed.lost.join(", "));
     }
     if !removed.is_erased {
-        notice += ". A copy of it is left in the database's log until the server was stopped";
+        notice += ". A copy of it is left in the database's log: of a file until the server was stopped, of a PostgreSQL for \
+                   as long as it keeps its log and backups";
     }
     page.done(notice + ".", "/keys").await
 }

@@ -15,12 +15,15 @@ use keymuster_service::console::page::{self, html};
 use keymuster_service::console::permission::Look;
 use keymuster_service::console::words::sentence;
 
-use super::parts::{When, about};
+use super::parts::{When, about, sample_id};
 use super::{PRODUCT, Sample};
 use crate::administration::Administration;
 use crate::views::clients::State;
 use crate::views::overview::{self, Overview, Requests};
-use crate::views::status::{DnsReport, FamilyReport, IntervalReport, KeyReport, PublisherReport, Report};
+use crate::views::status::{
+    DnsReport, FamilyReport, HistoryReport, IntervalReport, KeyReport, PublisherReport, Report, ReturnReport,
+    ShownPlace,
+};
 
 /// Where a publisher is added.
 const PUBLISHER: &str = "/products/packs#publisher";
@@ -145,6 +148,18 @@ impl OverviewPage {
         let step =
             |(place, (title, text, href, is_done))| Step { title, text, href, is_done, is_next: next == Some(place) };
         all.into_iter().enumerate().map(step).collect()
+    }
+
+    /// How the ledger was found to be an older copy.
+    fn set_back(&self) -> Option<String> {
+        let returned = self.overview.status.set_back()?;
+        let proof = returned.proof()?;
+        Some(format!("it was found to end with entry {}, and {proof}; a new epoch began", returned.sequence))
+    }
+
+    /// Until when nobody new gets a seat.
+    fn no_new_seats_until(&self) -> Option<When> {
+        self.overview.status.no_new_seats_until().map(|until| self.when(&until))
     }
 
     /// What to do next, but for what the steps say.
@@ -369,7 +384,17 @@ fn troubled() -> OverviewPage {
     let mut report = status(vec![publisher("aurora", 24)]);
     report.answers = false;
     report.newest_entry_at = Some(report.time + 9_000);
+    report.returned = Some(ReturnReport {
+        at: report.time - 600,
+        made_at: report.time - 90_000,
+        sequence: 47_900,
+        cause: "client",
+        shown: Some(ShownPlace { epoch: 1, sequence: 48_210 }),
+        client: Some(sample_id(7)),
+        no_new_seats_until: report.time + 3_600,
+    });
     report.next = vec![
+        "find out who put an older copy of the ledger in place: keymuster explain ledger-set-back".to_owned(),
         "set the clock: it is behind the newest entry of the ledger, so that nothing is granted".to_owned(),
         "renew the entitlement whose end is 2027-02-01T08:00:00Z: keymuster-host activate --publisher aurora --key 7M4QX"
             .to_owned(),
@@ -424,8 +449,13 @@ fn status(publishers: Vec<PublisherReport>) -> Report {
         epoch: 1,
         ledger_sequence: 48_211,
         newest_entry_at: Some(1_799_999_990),
+        history: HistoryReport { days: 730, ledger_pruned: 0, clients_pruned: 0 },
+        returned: None,
+        moved_with: None,
         serving: None,
         answers: true,
+        rpc_hellos: 0,
+        is_certificate_ordered: false,
         dns: DnsReport { publishing: false, zones: Vec::new(), why_not: Some("no zone is set".to_owned()) },
         publishers,
         next,
@@ -446,6 +476,7 @@ fn publisher(id: &str, count: u64) -> PublisherReport {
             issued_at: Some(1_790_000_000),
             warn_at: Some(1_807_000_000),
             stop_at: Some(1_809_500_000),
+            tls_key: None,
             clients_max: None,
             left_out: None,
             waits_since: None,

@@ -65,7 +65,7 @@ pub async fn show(
     Query(query): Query<refusals::Query>,
 ) -> page::Result<Response> {
     let asked = query.clone();
-    let read = move |tx: &rusqlite::Transaction<'_>| refusals::load(tx, &Site::load(tx)?, &asked);
+    let read = move |tx: &keymuster_service::sql::Transaction<'_>| refusals::load(tx, &Site::load(tx)?, &asked);
     let found = app.console.pool().read::<_, Failure, _>(read).await?;
     html(&RefusalsPage { frame: page.frame(), query, page: found, now: page.at() })
 }

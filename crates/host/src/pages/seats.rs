@@ -127,7 +127,7 @@ impl ReclaimPage {
 /// `GET /seats`.
 pub async fn show(page: Page<Look>, Shared(app): Shared<Administration>) -> page::Result<Response> {
     let now = page.at();
-    let read = move |tx: &rusqlite::Transaction<'_>| pools::all(tx, &Site::load(tx)?, now);
+    let read = move |tx: &keymuster_service::sql::Transaction<'_>| pools::all(tx, &Site::load(tx)?, now);
     let pools = app.console.pool().read::<_, Failure, _>(read).await?;
     html(&SeatsPage { frame: page.frame(), pools })
 }
@@ -153,7 +153,9 @@ pub(crate) async fn read(
     now: Timestamp,
 ) -> Result<PoolPage, Problem> {
     let unknown = Problem::new(&codes::RECORD_UNKNOWN, format!("there is no pool {pool} of publisher {publisher}"));
-    let read = move |tx: &rusqlite::Transaction<'_>| pools::one(tx, &Site::load(tx)?, (&publisher, &pool), after, now);
+    let read = move |tx: &keymuster_service::sql::Transaction<'_>| {
+        pools::one(tx, &Site::load(tx)?, (&publisher, &pool), after, now)
+    };
     app.console.pool().read::<_, Failure, _>(read).await?.ok_or(unknown)
 }
 
@@ -187,8 +189,9 @@ pub(crate) async fn holder_of(
     now: Timestamp,
 ) -> Result<(PoolRow, Holder), Problem> {
     let unknown = Problem::new(&codes::RECORD_UNKNOWN, format!("client {client} holds no seat of pool {pool}"));
-    let read =
-        move |tx: &rusqlite::Transaction<'_>| pools::holder_of(tx, &Site::load(tx)?, (&publisher, &pool), client, now);
+    let read = move |tx: &keymuster_service::sql::Transaction<'_>| {
+        pools::holder_of(tx, &Site::load(tx)?, (&publisher, &pool), client, now)
+    };
     app.console.pool().read::<_, Failure, _>(read).await?.ok_or(unknown)
 }
 

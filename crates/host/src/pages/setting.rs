@@ -145,7 +145,7 @@ pub async fn change(
 
 /// The same page with the error beside its field. What is no fault of the input is a problem of its own.
 fn refused(mut shown: SettingPage, problem: Problem) -> page::Result<Response> {
-    if !problem.status().is_client_error() && problem.code() != &codes::DNS_KEY_FILE_UNUSABLE {
+    if !problem.status().is_client_error() {
         return Err(problem.into());
     }
     shown.error = Some(problem);
@@ -184,7 +184,13 @@ pub fn samples() -> Result<Vec<Sample>, askama::Error> {
         ],
     };
     let refused = Problem::new(&codes::SETTING_OUT_OF_RANGE, "renewal-interval can be from 1h to 30d, and 90d is not");
+    let fixed = Setting {
+        fixed: Some("/etc/keymuster/host.toml:3".to_owned()),
+        source: "file",
+        ..list::sample("port", None, Some("1700"), false)
+    };
     Ok(vec![
+        ("setting-fixed", page(fixed, None, None, None)?),
         ("setting-empty", page(list::sample("dns-zones", None, None, false), None, None, None)?),
         ("setting-typical", page(renewal(), None, None, None)?),
         ("setting-preview", page(renewal(), Some("14d"), Some(preview), None)?),

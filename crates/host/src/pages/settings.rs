@@ -96,6 +96,7 @@ pub(super) fn sample(name: &str, publisher: Option<&str>, text: Option<&str>, ch
             (None, Some(_)) => "licence-pack",
             (None, None) => "built-in",
         },
+        fixed: None,
         chosen,
         default: Some(json!(default)),
         default_text: default.map(str::to_owned),

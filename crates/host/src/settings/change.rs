@@ -4,6 +4,7 @@ use std::path::Path;
 
 use keymuster_core::catalogue::Edition;
 use keymuster_core::choice::check_threshold;
+use keymuster_core::codes;
 use keymuster_core::id::Slug;
 use keymuster_core::lease::LeaseKind;
 use keymuster_core::refusal::Refusal;
@@ -11,11 +12,12 @@ use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
 use keymuster_service::exit::{Coded, Usage};
 use keymuster_service::nearest::unknown;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
+use keymuster_service::tls::{Unusable, read_chain, read_key};
 
 use super::form::{Form, NotAValue, Value};
 use super::view::{Row, rows, signed_threshold};
-use super::{Scope, Setting, effects, find};
+use super::{DNS_KEY_FILE, Scope, Setting, TLS_CERTIFICATE_FILE, TLS_KEY_FILE, effects, find, fixed};
 use crate::dns::TsigKey;
 use crate::serving::Serving;
 use crate::site::{Publisher, Site};
@@ -73,6 +75,9 @@ pub enum Error {
     /// The key file that the value names cannot be used.
     #[error("{0}")]
     Unusable(#[from] Coded),
+    /// The configuration gives the value.
+    #[error("{0}")]
+    Fixed(#[source] Coded),
     /// The database failed.
     #[error("{0}")]
     Failure(#[from] Failure),
@@ -84,8 +89,11 @@ pub fn apply(tx: &Transaction<'_>, change: &Change<'_>, serving: Option<&Serving
     let (setting, edition) = find(change.name)?;
     let held = owner(&site, setting, change)?;
     let value = change.value.map(|text| check(setting, edition, held, text)).transpose()?;
-
     let number = held.map_or(setting::HOST, |held| held.number);
+    if let Some(refused) = fixed::refuse(tx, number, change.name)? {
+        return Err(Error::Fixed(refused));
+    }
+
     let before = row(tx, &site, change, serving)?;
     let stored = setting::of(tx, number)?.remove(change.name);
     let is_change = stored.map(|stored| stored.value) != value.as_ref().map(Value::to_string);
@@ -146,12 +154,26 @@ fn check(setting: &Setting, edition: Option<&str>, held: Option<&Publisher>, tex
             let (signed, _) = signed_threshold(held, volume_edition(held, edition.unwrap_or_default())?);
             check_threshold(u32::try_from(*clients).unwrap_or(u32::MAX), signed).map_err(refused)?;
         }
-        (Form::KeyFile, Value::Text(path), _) => {
-            TsigKey::read(Path::new(path))?;
-        }
-        _ => {}
+        _ => check_file(setting, &value)?,
     }
     Ok(value)
+}
+
+/// Whether the file that a value names can be used, where it names one.
+pub(crate) fn check_file(setting: &Setting, value: &Value) -> Result<(), Coded> {
+    let Value::Text(path) = value else { return Ok(()) };
+    let path = Path::new(path);
+    match setting.name {
+        DNS_KEY_FILE => TsigKey::read(path).map(drop),
+        TLS_CERTIFICATE_FILE => read_chain(path).map(drop).map_err(unusable),
+        TLS_KEY_FILE => read_key(path).map(drop).map_err(unusable),
+        _ => Ok(()),
+    }
+}
+
+/// Whether key and certificate fit is not asked here, because the two are set one after the other.
+fn unusable(why: Unusable) -> Coded {
+    Coded { code: &codes::TLS_CERTIFICATE_UNUSABLE, detail: why.to_string() }
 }
 
 fn volume_edition<'h>(held: &'h Publisher, id: &str) -> Result<&'h Edition, Usage> {

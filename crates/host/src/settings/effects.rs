@@ -2,14 +2,15 @@
 
 use keymuster_core::catalogue::Edition;
 use keymuster_core::lease::LeaseKind;
-use keymuster_core::time::{Timestamp, duration_words};
+use keymuster_core::time::{DAY, Timestamp, duration_words};
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
+use keymuster_service::tls::Certificate;
 
-use super::PORT;
 use super::change::Changed;
 use super::form::Value;
-use super::host::HostSettings;
+use super::host::{HostSettings, TlsPolicy};
+use super::{ACME_DIRECTORY, ACME_NAME, HISTORY_DAYS, PORT, TLS, TLS_CERTIFICATE_FILE, TLS_KEY_FILE};
 use crate::choices::{ACTIVATION, HELP_URL, RENEWAL, THRESHOLD};
 use crate::engine::count_clients;
 use crate::serving::Serving;
@@ -32,7 +33,11 @@ pub(super) fn of(
         (ACTIVATION, _, _, Some(Value::Secs(secs))) => Ok(activation(*secs)),
         (_, Some(held), Some(edition), Some(Value::Number(need))) => threshold(tx, site, (held, edition, *need), now),
         (PORT, ..) => port(tx, changed, serving),
+        (HISTORY_DAYS, ..) => Ok(history(tx, now)?),
+        (ACME_DIRECTORY | ACME_NAME, ..) => acme(tx),
         (HELP_URL, ..) => Ok(vec!["clients show the page from their next lease on".to_owned()]),
+        (TLS, ..) => Ok(tls(changed)),
+        (TLS_CERTIFICATE_FILE | TLS_KEY_FILE, ..) => certificate(tx, now),
         (name, None, ..) if name.starts_with("dns-") => dns(tx),
         // A choice that counted for nothing was taken back.
         _ => Ok(Vec::new()),
@@ -49,6 +54,12 @@ fn renewal(tx: &Transaction<'_>, held: &Publisher, secs: u64, now: Timestamp) ->
         format!("clients renew leases granted from now on after {words}, or half of what is left of a shorter one");
     let held = format!("leases that are held keep their own time for the next renewal: {leases} now");
     Ok(vec![granted, held])
+}
+
+fn history(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<String>, Failure> {
+    let days = HostSettings::load(tx)?.history_days();
+    let before = now.minus(days * DAY);
+    Ok(vec![format!("what is from before {before} goes within an hour, and does not come back; totals stay")])
 }
 
 fn activation(secs: u64) -> Vec<String> {
@@ -84,7 +95,8 @@ fn port(tx: &Transaction<'_>, changed: &Changed, serving: Option<&Serving>) -> R
     let Some(Value::Number(port)) = changed.after else { return Ok(Vec::new()) };
     if let Some(serving) = serving.filter(|serving| serving.is_fixed) {
         return Ok(vec![format!(
-            "the running host was started with --listen, and stays on {}; the port counts once it is started without",
+            "the running host was started with --listen or by a socket unit, and stays on {}; \
+             the port counts once it is started without",
             serving.clients
         )]);
     }
@@ -104,6 +116,57 @@ fn port(tx: &Transaction<'_>, changed: &Changed, serving: Option<&Serving>) -> R
     let pinned = "clients whose host was set by hand with another port have to be set anew";
     effects.push(pinned.to_owned());
     Ok(effects)
+}
+
+fn tls(changed: &Changed) -> Vec<String> {
+    let Some(Value::Text(policy)) = &changed.after else { return Vec::new() };
+    match TlsPolicy::named(policy) {
+        TlsPolicy::Offer => vec![
+            "clients are answered with TLS and without; those whose leases told them to use TLS go on with it until the \
+             next lease"
+                .to_owned(),
+        ],
+        TlsPolicy::Require => vec![
+            "clients without TLS are refused from now on; those of this version come again with TLS by themselves".to_owned(),
+            "leases granted from now on tell their clients to use no other way".to_owned(),
+        ],
+        TlsPolicy::Off => vec![
+            "clients are answered without TLS only: who is on the network between can read which machine asks for which \
+             product"
+                .to_owned(),
+            "clients whose leases told them to use TLS find no answer here until those leases end".to_owned(),
+        ],
+    }
+}
+
+fn certificate(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<String>, Failure> {
+    let settings = HostSettings::load(tx)?.tls;
+    let Some((certificate, key)) = settings.files() else {
+        return Ok(vec!["browsers and tools are shown the host's own certificate".to_owned()]);
+    };
+    Ok(vec![match Certificate::read(certificate, key) {
+        Ok(read) if read.facts.not_after <= now => {
+            format!("the certificate ended at {}: nobody who looks at that will take it", read.facts.not_after)
+        }
+        Ok(read) => format!("browsers and tools are shown the certificate, which holds until {}", read.facts.not_after),
+        Err(why) => format!("the certificate is not used before this is mended: {why}"),
+    }])
+}
+
+fn acme(tx: &Transaction<'_>) -> Result<Vec<String>, Failure> {
+    let settings = HostSettings::load(tx)?.tls;
+    Ok(vec![match (settings.acme(), &settings.certificate_file) {
+        (Some((directory, Some(name))), _) => {
+            format!(
+                "a certificate for {name} is ordered from {directory}, whose terms are accepted by this, and renewed in time"
+            )
+        }
+        (Some((_, None)), _) => {
+            format!("nothing is ordered until {ACME_NAME} is set, as this machine has no full name")
+        }
+        (None, Some(_)) => format!("nothing is ordered while {TLS_CERTIFICATE_FILE} is set"),
+        (None, None) => "nothing is ordered, and browsers and tools are shown the host's own certificate".to_owned(),
+    }])
 }
 
 fn dns(tx: &Transaction<'_>) -> Result<Vec<String>, Failure> {

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use keymuster_service::database::{self, Failure};
-use rusqlite::Connection;
+use keymuster_service::database::Failure;
+use keymuster_service::sql::Connection;
 use tokio::sync::watch;
 
 use super::host::HostSettings;
@@ -24,7 +24,7 @@ pub struct Follower {
 
 /// Starts to look on a thread of its own, since reading a database may block; `first` is what the server starts with.
 pub fn follow(data_dir: &Path, first: HostSettings) -> anyhow::Result<(Follower, watch::Receiver<HostSettings>)> {
-    let db = database::open_read_only(&data_dir.join(store::FILE_NAME))?;
+    let db = store::open_read_only(data_dir)?;
     let (wake, woken) = mpsc::channel();
     let (settings, followed) = watch::channel(first);
     let thread = thread::Builder::new().name("settings".into());
@@ -67,7 +67,7 @@ fn look(mut db: Connection, woken: &Receiver<()>, settings: &watch::Sender<HostS
 
 /// The settings, where anything was written to the database since `seen`.
 fn load_if_changed(db: &mut Connection, seen: &mut Option<i64>) -> Result<Option<HostSettings>, Failure> {
-    let version = db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+    let version = db.data_version()?;
     if *seen == Some(version) {
         return Ok(None);
     }

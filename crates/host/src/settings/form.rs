@@ -11,7 +11,7 @@ use keymuster_core::refusal::Refusal;
 use keymuster_core::time::duration_words;
 use serde_json::{Value as Json, json};
 
-use crate::dns::DnsName;
+use crate::dns::{ADDRESSES_MAX, DnsName, is_reachable};
 
 /// The most zones that one host publishes itself in: each is updated daily and has a line in the status.
 const ZONES_MAX: usize = 64;
@@ -42,8 +42,14 @@ pub enum Form {
     Server,
     /// The file with the key by which a name server knows the host.
     KeyFile,
+    /// Any other file.
+    File,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
     /// The full name of a machine.
     HostName,
+    /// Addresses under which others reach this machine, or a word for none or all.
+    Addresses,
 }
 
 /// A value.
@@ -105,7 +111,9 @@ impl Form {
             Form::Page => text.parse::<Label>().ok().filter(is_page).map(|page| Value::Text(page.to_string())),
             Form::Zones => zones(text).map(Value::Zones),
             Form::Server => server(text).map(Value::Server),
-            Form::KeyFile => Path::new(text).is_absolute().then(|| Value::Text(text.to_owned())),
+            Form::KeyFile | Form::File => Path::new(text).is_absolute().then(|| Value::Text(text.to_owned())),
+            Form::OneOf(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
+            Form::Addresses => addresses(text).map(Value::Text),
             Form::HostName => domain(text).filter(|name| name.contains('.')).map(Value::Text),
         };
         value.ok_or_else(|| NotAValue::Malformed(self.expected(text)))
@@ -123,8 +131,12 @@ impl Form {
                 format!("1 to {ZONES_MAX} zones ZONE[:PRIORITY[:WEIGHT]], such as example.com,lab.example.com:10:5")
             }
             Form::Server => "ADDRESS or ADDRESS:PORT, an IPv6 address with a port in brackets".to_owned(),
-            Form::KeyFile => "the path of a file, from the root directory on".to_owned(),
+            Form::KeyFile | Form::File => "the path of a file, from the root directory on".to_owned(),
+            Form::OneOf(words) => one_of(words),
             Form::HostName => "a full host name, such as host.example.com".to_owned(),
+            Form::Addresses => format!(
+                "off, auto, or 1 to {ADDRESSES_MAX} addresses that other machines reach, such as 192.0.2.7,2001:db8::7"
+            ),
         }
     }
 
@@ -136,9 +148,10 @@ impl Form {
             Form::Page => "https://… or http://…".to_owned(),
             Form::Zones => "ZONE[:PRIORITY[:WEIGHT]],…".to_owned(),
             Form::Server => "ADDRESS[:PORT]".to_owned(),
-            Form::KeyFile => "/PATH/OF/A/FILE".to_owned(),
+            Form::KeyFile | Form::File => "/PATH/OF/A/FILE".to_owned(),
             Form::HostName => "HOST.DOMAIN".to_owned(),
-            Form::Threshold | Form::Switch => self.words(),
+            Form::Addresses => "off, auto or ADDRESS,…".to_owned(),
+            Form::Threshold | Form::Switch | Form::OneOf(_) => self.words(),
         }
     }
 
@@ -190,6 +203,12 @@ fn number(text: &str) -> Option<u64> {
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
+/// `a, b or c`.
+fn one_of(words: &[&str]) -> String {
+    let (last, others) = words.split_last().expect("there is something to choose from");
+    format!("{} or {last}", others.join(", "))
+}
+
 fn zones(text: &str) -> Option<Vec<Zone>> {
     let items = text.split([',', ' ']).filter(|item| !item.is_empty());
     let zones: Vec<Zone> = items.map(zone).collect::<Option<_>>()?;
@@ -209,6 +228,19 @@ fn zone(text: &str) -> Option<Zone> {
 fn server(text: &str) -> Option<SocketAddr> {
     let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
     address.ok().or_else(|| text.parse().ok()).filter(|address| address.port() != 0)
+}
+
+/// `off`, `auto`, or addresses in the one form in which they are written, each once.
+fn addresses(text: &str) -> Option<String> {
+    if ["off", "auto"].contains(&text) {
+        return Some(text.to_owned());
+    }
+    let items = text.split([',', ' ']).filter(|item| !item.is_empty());
+    let addresses = items.map(|item| item.parse::<IpAddr>().ok().filter(|address| is_reachable(*address)));
+    let addresses = addresses.collect::<Option<Vec<IpAddr>>>()?;
+    let is_unique = |place: usize| !addresses[..place].contains(&addresses[place]);
+    let is_sound = (1..=ADDRESSES_MAX).contains(&addresses.len()) && (0..addresses.len()).all(is_unique);
+    is_sound.then(|| addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(","))
 }
 
 /// A name in the one form in which it is written.
@@ -271,6 +303,20 @@ mod tests {
             (Form::Server, "ns.example", None),
             (Form::KeyFile, "/etc/keymuster/dns key", Some("/etc/keymuster/dns key")),
             (Form::KeyFile, "dns.key", None),
+            (Form::File, "/etc/keymuster/tls.pem", Some("/etc/keymuster/tls.pem")),
+            (Form::File, "tls.pem", None),
+            (Form::OneOf(&["offer", "require", "off"]), " require ", Some("require")),
+            (Form::OneOf(&["offer", "require", "off"]), "Require", None),
+            (Form::OneOf(&["offer", "require", "off"]), "", None),
+            (Form::Addresses, "off", Some("off")),
+            (Form::Addresses, "auto", Some("auto")),
+            (Form::Addresses, "192.0.2.7, 2001:DB8::7", Some("192.0.2.7,2001:db8::7")),
+            (Form::Addresses, "192.0.2.7 192.0.2.7", None),
+            (Form::Addresses, "127.0.0.1", None),
+            (Form::Addresses, "192.0.2.7,fe80::1", None),
+            (Form::Addresses, "192.0.2.7:1688", None),
+            (Form::Addresses, "on", None),
+            (Form::Addresses, "", None),
             (Form::HostName, "Host.Example.com.", Some("host.example.com")),
             (Form::HostName, "host", None),
             (Form::HostName, "host.example.com:1688", None),

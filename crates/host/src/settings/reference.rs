@@ -42,7 +42,7 @@ keymuster-host unset renewal-interval
 ```
 
 `settings` shows every setting with the value that counts, the value without a choice, what may be chosen, and where the value comes from:
-the publisher's licence pack, the publisher's entitlement, an administrator of this host (who, and when), the command line of the running host, or what is built in.
+the publisher's licence pack, the publisher's entitlement, an administrator of this host (who, and when), the configuration of the running host, or what is built in.
 `set` chooses a value and `unset` takes the choice back; both tell what follows for whom, and `--dry-run` tells it without changing anything.
 `--json` gives all of it to programs: lengths of time in seconds, lists as lists.
 
@@ -52,6 +52,8 @@ What was understood is shown in the answer.
 
 A value outside its range is refused with `setting-out-of-range`, and nothing is moved to the nearest allowed one.
 Where a newer licence pack or entitlement puts a value out of range, the publisher's value counts instead; `settings` shows both, and the choice counts again once it is in range.
+
+What stands in the host's [configuration](host-config.md) is fixed there: `set` and `unset` refuse it with `setting-fixed`, and `settings` names file and line.
 
 A running host follows within a second, without a restart.
 Every change writes an audit entry with the old and the new value, in the same transaction.

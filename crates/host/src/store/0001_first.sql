@@ -35,8 +35,10 @@ CREATE TABLE entitlement (
     FOREIGN KEY (publisher, key_id) REFERENCES host_key (publisher, key_id)
 );
 
--- What changes with every request of a client, kept narrow: it is written at random places.
+-- What changes with every request of a client. Rows lie in the order in which clients first came: where they come in about
+-- that order again, a batch of renewals is written to few pages. By their ids each would be on a page of its own.
 CREATE TABLE client (
+    number          INTEGER NOT NULL PRIMARY KEY,
     publisher       BIGINT NOT NULL,
     client_id       TEXT   NOT NULL,
     edition         BIGINT NOT NULL,
@@ -48,8 +50,8 @@ CREATE TABLE client (
     lease_sequence  BIGINT,
     lease_expires   BIGINT,
     detail_digest   BIGINT NOT NULL,
-    PRIMARY KEY (publisher, client_id, edition)
-) WITHOUT ROWID;
+    UNIQUE (publisher, client_id, edition)
+);
 
 -- What describes a client, written when it changes.
 CREATE TABLE client_detail (

@@ -4,7 +4,7 @@ use keymuster_core::id::to_hex;
 use keymuster_core::time::Timestamp;
 use keymuster_service::console;
 use keymuster_service::database::Failure;
-use rusqlite::{Row, Transaction, params};
+use keymuster_service::sql::{Row, Transaction, params};
 use sha2::{Digest as _, Sha256};
 
 use super::{integer, number, seconds, timestamp};
@@ -144,7 +144,7 @@ pub fn newest(tx: &Transaction<'_>, limit: u32) -> Result<Vec<Entry>, Failure> {
     Ok(entries)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn read(row: &Row<'_>) -> keymuster_service::sql::Result<Entry> {
     Ok(Entry {
         sequence: number(row.get(0)?),
         at: timestamp(row.get(1)?),
@@ -170,7 +170,7 @@ mod tests {
     fn checked(sql: &str) -> Result<Option<(u64, String)>, String> {
         let directory = tempfile::tempdir().unwrap();
         let mut db = crate::store::open(directory.path()).unwrap();
-        let tx = db.transaction().unwrap();
+        let tx = db.writing().unwrap();
         for subject in ["a", "b", "c"] {
             let act = Act { actor: "ada", act: "test", subject, detail: "" };
             record(&tx, act, Timestamp::from_secs(1_800_000_000)).unwrap();

@@ -2,12 +2,15 @@
 
 pub mod list;
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
 use keymuster_core::grant::LastRequest;
 use keymuster_core::id::{ClientId, from_hex, to_hex};
 use keymuster_core::request::ClientRequest;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use keymuster_service::sql::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest as _, Sha256};
 
 use super::{integer, number, parsed, seconds, timestamp};
@@ -40,17 +43,62 @@ pub struct HeldLease {
     pub expires: Timestamp,
 }
 
+macro_rules! columns {
+    () => {
+        "edition, client_key, counter, request_id, answered_by, last_asked, lease_sequence, lease_expires, detail_digest, \
+         released_at"
+    };
+}
+macro_rules! on_conflict {
+    () => {
+        "ON CONFLICT (publisher, client_id, edition) DO UPDATE SET counter = excluded.counter, \
+         request_id = excluded.request_id, answered_by = excluded.answered_by, last_asked = excluded.last_asked, \
+         lease_sequence = excluded.lease_sequence, lease_expires = excluded.lease_expires, \
+         detail_digest = excluded.detail_digest, released_at = excluded.released_at"
+    };
+}
+macro_rules! on_detail_conflict {
+    () => {
+        "ON CONFLICT (publisher, client_id, edition) DO UPDATE SET changed_at = excluded.changed_at, \
+         address = excluded.address, name = excluded.name, system = excluded.system, \
+         product_version = excluded.product_version, name_lower = excluded.name_lower"
+    };
+}
+
+/// What is read of a client and edition.
+pub(super) const COLUMNS: &str = columns!();
+/// What of a known client is written anew, with each request.
+pub(super) const ON_CONFLICT: &str = on_conflict!();
+/// And of its description.
+pub(super) const ON_DETAIL_CONFLICT: &str = on_detail_conflict!();
+
 /// All editions of one client.
 pub fn of_id(tx: &Transaction<'_>, publisher: i64, id: ClientId) -> Result<Vec<Client>, Failure> {
-    let sql = "SELECT edition, client_key, counter, request_id, answered_by, last_asked, lease_sequence, lease_expires, \
-               detail_digest, released_at FROM client WHERE publisher = ?1 AND client_id = ?2 ORDER BY edition";
+    let sql = concat!("SELECT ", columns!(), " FROM client WHERE publisher = ?1 AND client_id = ?2 ORDER BY edition");
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![publisher, id.to_string()])?;
     let mut clients = Vec::new();
     while let Some(row) = rows.next()? {
-        clients.push(read(row, id)?);
+        clients.push(read(&row, id)?);
     }
     Ok(clients)
+}
+
+/// Hands on what a statement finds of many clients: [`COLUMNS`], the publisher and the client's id.
+pub(super) fn read_many(
+    tx: &Transaction<'_>,
+    sql: &str,
+    ids: String,
+    mut hand_on: impl FnMut((i64, ClientId), Client),
+) -> Result<(), Failure> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query([ids])?;
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(11)?;
+        let id = parsed(&text, "client", "client_id", &text)?;
+        hand_on((row.get(10)?, id), read(&row, id)?);
+    }
+    Ok(())
 }
 
 fn read(row: &Row<'_>, id: ClientId) -> Result<Client, Failure> {
@@ -96,13 +144,13 @@ pub fn leases_held(
 
 /// Writes one client and edition, new or known.
 pub fn put(tx: &Transaction<'_>, publisher: i64, id: ClientId, client: &Client) -> Result<(), Failure> {
-    let sql = "INSERT INTO client (publisher, client_id, edition, client_key, counter, request_id, answered_by, last_asked, \
-               lease_sequence, lease_expires, detail_digest, released_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
-               ON CONFLICT (publisher, client_id, edition) DO UPDATE SET counter = excluded.counter, \
-               request_id = excluded.request_id, answered_by = excluded.answered_by, last_asked = excluded.last_asked, \
-               lease_sequence = excluded.lease_sequence, lease_expires = excluded.lease_expires, \
-               detail_digest = excluded.detail_digest, released_at = excluded.released_at";
+    let sql = concat!(
+        "INSERT INTO client (number, publisher, client_id, edition, client_key, counter, request_id, answered_by, \
+         last_asked, lease_sequence, lease_expires, detail_digest, released_at) \
+         VALUES ((SELECT coalesce(max(number), 0) + 1 FROM client), \
+         ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ",
+        on_conflict!()
+    );
     tx.prepare_cached(sql)?.execute(params![
         publisher,
         id.to_string(),
@@ -129,11 +177,11 @@ pub fn put_detail(
     address: &str,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let sql = "INSERT INTO client_detail (publisher, client_id, edition, first_asked, changed_at, address, name, system, \
-               product_version, name_lower) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9) \
-               ON CONFLICT (publisher, client_id, edition) DO UPDATE SET changed_at = excluded.changed_at, \
-               address = excluded.address, name = excluded.name, system = excluded.system, \
-               product_version = excluded.product_version, name_lower = excluded.name_lower";
+    let sql = concat!(
+        "INSERT INTO client_detail (publisher, client_id, edition, first_asked, changed_at, address, name, system, \
+         product_version, name_lower) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9) ",
+        on_detail_conflict!()
+    );
     tx.prepare_cached(sql)?.execute(params![
         publisher,
         request.client.to_string(),
@@ -193,35 +241,46 @@ pub struct Seen {
 }
 
 /// Shows every client, its editions one after the other.
+///
+/// Rows are read in the order in which they lie. In that of their ids, each would come from another place of a table that
+/// may be larger than the memory.
 pub fn each(db: &Connection, mut see: impl FnMut(Seen)) -> Result<(), Failure> {
+    let sql = "SELECT publisher, client_id FROM client GROUP BY publisher, client_id HAVING count(*) > 1";
+    let mut of_several: HashMap<(i64, String), Vec<Seen>> = HashMap::new();
+    db.each_row(sql, [], |row| {
+        of_several.insert((row.get(0)?, row.get(1)?), Vec::new());
+        Ok::<_, Failure>(ControlFlow::Continue(()))
+    })?;
     let sql = "SELECT publisher, client_id, edition, last_asked, lease_expires, answered_by IS NOT NULL, \
-               released_at IS NOT NULL FROM client ORDER BY publisher, client_id, edition";
-    let mut statement = db.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    let mut last = (0, String::new());
-    while let Some(row) = rows.next()? {
-        let publisher: i64 = row.get(0)?;
-        let id = row.get_ref(1)?.as_str().map_err(|_| Failure::damaged("client", "client_id", "?", "not text"))?;
-        let number = |index: usize, column: &str| {
-            row.get_ref(index)?.as_i64().map_err(|_| Failure::damaged("client", column, id, "not readable"))
-        };
-        let (asked, expires) = (number(3, "last_asked")?, number(4, "lease_expires")?);
-        let is_same = last.0 == publisher && last.1 == id;
-        let seen = Seen {
-            publisher,
-            edition: row.get(2)?,
-            is_same,
-            last_asked: timestamp(asked),
-            lease_expires: (expires > 0).then(|| timestamp(expires)),
-            is_answered: row.get(5)?,
-            is_released: row.get(6)?,
-        };
-        if !is_same {
-            last.0 = publisher;
-            last.1.clear();
-            last.1.push_str(id);
+               released_at IS NOT NULL FROM client ORDER BY number";
+    db.each_row(sql, [], |row| {
+        let seen = seen(row)?;
+        let several = if of_several.is_empty() { None } else { of_several.get_mut(&(seen.publisher, row.get(1)?)) };
+        match several {
+            Some(several) => several.push(seen),
+            None => see(seen),
         }
-        see(seen);
+        Ok::<_, Failure>(ControlFlow::Continue(()))
+    })?;
+    for several in of_several.into_values() {
+        several.into_iter().enumerate().for_each(|(place, seen)| see(Seen { is_same: place > 0, ..seen }));
     }
     Ok(())
+}
+
+fn seen(row: &Row<'_>) -> Result<Seen, Failure> {
+    let id = row.get_ref(1)?.as_str().map_err(|_| Failure::damaged("client", "client_id", "?", "not text"))?;
+    let number = |index: usize, column: &str| {
+        row.get_ref(index)?.as_i64().map_err(|_| Failure::damaged("client", column, id, "not readable"))
+    };
+    let (asked, expires) = (number(3, "last_asked")?, number(4, "lease_expires")?);
+    Ok(Seen {
+        publisher: row.get(0)?,
+        edition: row.get(2)?,
+        is_same: false,
+        last_asked: timestamp(asked),
+        lease_expires: (expires > 0).then(|| timestamp(expires)),
+        is_answered: row.get(5)?,
+        is_released: row.get(6)?,
+    })
 }

@@ -5,7 +5,7 @@ use keymuster_core::id::{ClientId, RequestId};
 use keymuster_core::request::ClientRequest;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Row, Transaction, params};
+use keymuster_service::sql::{Row, Transaction, params};
 
 use super::{from_base64, number, parsed, seconds, timestamp, to_base64};
 
@@ -187,12 +187,16 @@ pub fn drop_all(tx: &Transaction<'_>) -> Result<usize, Failure> {
     Ok(tx.prepare_cached("DELETE FROM collected")?.execute([])?)
 }
 
-fn select(tx: &Transaction<'_>, sql: &str, params: impl rusqlite::Params) -> Result<Vec<Collected>, Failure> {
+fn select(
+    tx: &Transaction<'_>,
+    sql: &str,
+    params: impl keymuster_service::sql::Params,
+) -> Result<Vec<Collected>, Failure> {
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
     let mut collected = Vec::new();
     while let Some(row) = rows.next()? {
-        collected.push(read(row)?);
+        collected.push(read(&row)?);
     }
     Ok(collected)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use keymuster_core::request::Standing;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::{integer, number};
 
@@ -12,6 +12,13 @@ use super::{integer, number};
 pub const TOTAL: &str = "total";
 /// Requests that no installed key covers, or that broke a rule of the protocol.
 pub const FAILED: &str = "failed";
+/// Hellos of Windows machines that take the host for one of Microsoft's KMS; of the host, and of no publisher.
+pub const RPC_HELLOS: &str = "rpc-hellos";
+
+/// What the counter of the hellos from one address begins with; the address follows.
+pub const RPC_HELLOS_FROM: &str = "rpc-hellos-from ";
+/// Clients and editions that were forgotten because nothing was heard of them for too long; of the host.
+pub const PRUNED_CLIENTS: &str = "pruned-clients";
 
 /// The counters of standings, in the order in which a client passes through them.
 pub const STANDINGS: [&str; 6] = ["unlicensed", "grace", "licensed", "ended", "out-of-tolerance", "notification"];
@@ -29,12 +36,12 @@ pub fn of_standing(standing: Standing) -> &'static str {
 }
 
 /// Adds what a batch counted.
-pub fn add(tx: &Transaction<'_>, counted: &BTreeMap<(i64, &'static str), u64>) -> Result<(), Failure> {
+pub fn add<N: AsRef<str>>(tx: &Transaction<'_>, counted: &BTreeMap<(i64, N), u64>) -> Result<(), Failure> {
     let sql = "INSERT INTO counter (publisher, name, requests) VALUES (?1, ?2, ?3) \
                ON CONFLICT (publisher, name) DO UPDATE SET requests = counter.requests + excluded.requests";
     let mut statement = tx.prepare_cached(sql)?;
     for ((publisher, name), requests) in counted {
-        statement.execute(params![publisher, name, integer(*requests)])?;
+        statement.execute(params![publisher, name.as_ref(), integer(*requests)])?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use keymuster_core::key::KeyId;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{OptionalExtension, Transaction, params};
+use keymuster_service::sql::{OptionalExtension, Transaction, params};
 
 use super::{from_base64, parsed, seconds, timestamp, to_base64};
 

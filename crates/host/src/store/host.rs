@@ -3,7 +3,7 @@
 use keymuster_core::id::HostId;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{OptionalExtension, Transaction, params};
+use keymuster_service::sql::{OptionalExtension, Transaction, params};
 
 use super::{integer, number, parsed, seconds};
 

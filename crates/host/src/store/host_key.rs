@@ -2,9 +2,9 @@
 
 use keymuster_core::key::{KeyId, ProductKey};
 use keymuster_core::time::Timestamp;
-use keymuster_service::database::Failure;
-use rusqlite::types::Value;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
+use keymuster_service::database::{self, Failure};
+use keymuster_service::sql::Value;
+use keymuster_service::sql::{Connection, Transaction, params, params_from_iter};
 
 use super::{parsed_key, seconds};
 
@@ -28,10 +28,11 @@ pub fn add(tx: &Transaction<'_>, publisher: i64, key: &ProductKey, now: Timestam
     Ok(())
 }
 
-/// The tables in which a key leaves traces, and their columns, of which the first two name the key.
+/// The tables in which a key leaves traces, and their columns, of which the first two name the key. The rows of the second one
+/// refer to the first.
 const TABLES: [(&str, &[&str]); 2] = [
-    ("entitlement", &["publisher", "key_id", "request", "requested_at", "answer"]),
     ("host_key", &["publisher", "key_id", "product_key", "installed_at"]),
+    ("entitlement", &["publisher", "key_id", "request", "requested_at", "answer"]),
 ];
 
 /// A key of a publisher.
@@ -41,30 +42,37 @@ pub type Place = (i64, KeyId);
 ///
 /// SQLite leaves copies of rows behind in its pages when it moves them, and a request carries the whole key. So both tables
 /// are emptied as a whole, which overwrites their pages, and the others' rows are written anew; then the write-ahead log,
-/// which still has the old pages, is cut off. That fails where another program keeps reading.
+/// which still has the old pages, is cut off. That fails where another program keeps reading. What a PostgreSQL leaves
+/// behind nobody knows here.
 pub fn remove(
     db: &mut Connection,
     keys: &[Place],
     record: impl FnOnce(&Transaction<'_>) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
     // Rows of a table that others refer to would be deleted one by one.
-    db.pragma_update(None, "foreign_keys", false)?;
-    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for (table, columns) in TABLES {
-        let mut rows = read_rows(&tx, table, columns)?;
-        rows.retain(|row| !keys.iter().any(|key| is_of(row, key)));
+    set_foreign_keys(db, false)?;
+    let tx = database::begin(db)?;
+    let kept = TABLES.map(|(table, columns)| read_rows(&tx, table, columns));
+    for (table, _) in TABLES.iter().rev() {
         tx.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    for ((table, columns), rows) in TABLES.into_iter().zip(kept) {
         let values = vec!["?"; columns.len()].join(", ");
         let mut insert = tx.prepare(&format!("INSERT INTO {table} ({}) VALUES ({values})", columns.join(", ")))?;
-        for row in rows {
+        for row in rows?.into_iter().filter(|row| !keys.iter().any(|key| is_of(row, key))) {
             insert.execute(params_from_iter(row))?;
         }
     }
     record(&tx)?;
     tx.commit()?;
-    db.pragma_update(None, "foreign_keys", true)?;
-    let was_busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    set_foreign_keys(db, true)?;
+    let Some(file) = db.sqlite() else { return Ok(false) };
+    let was_busy: bool = file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     Ok(!was_busy)
+}
+
+fn set_foreign_keys(db: &Connection, are_checked: bool) -> Result<(), Failure> {
+    db.sqlite().map_or(Ok(()), |file| Ok(file.pragma_update(None, "foreign_keys", are_checked)?))
 }
 
 fn read_rows(tx: &Transaction<'_>, table: &str, columns: &[&str]) -> Result<Vec<Vec<Value>>, Failure> {

@@ -4,7 +4,7 @@ use keymuster_core::id::{HostId, from_hex, to_hex};
 use keymuster_core::ledger::Head;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{OptionalExtension, Transaction, params};
+use keymuster_service::sql::{OptionalExtension, Transaction, params};
 
 use super::{from_base64, integer, number, seconds, timestamp, to_base64};
 
@@ -18,7 +18,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Kind::Lease => "lease",
             Kind::Release => "release",
@@ -64,6 +64,12 @@ pub fn append(tx: &Transaction<'_>, head: &Head, epoch: u64, entry: &Entry, now:
 pub fn recorded_at(tx: &Transaction<'_>, sequence: u64) -> Result<Option<Timestamp>, Failure> {
     let mut statement = tx.prepare_cached("SELECT recorded_at FROM ledger WHERE sequence = ?1")?;
     Ok(statement.query_row([integer(sequence)], |row| row.get(0)).optional()?.map(timestamp))
+}
+
+/// The running hash behind an entry, as it is stored.
+pub fn hash(tx: &Transaction<'_>, sequence: u64) -> Result<Option<String>, Failure> {
+    let mut statement = tx.prepare_cached("SELECT head FROM ledger WHERE sequence = ?1")?;
+    Ok(statement.query_row([integer(sequence)], |row| row.get(0)).optional()?)
 }
 
 /// The entry at a place.

@@ -3,7 +3,7 @@
 use keymuster_core::id::Slug;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::{from_base64, parsed, seconds, to_base64};
 
@@ -39,7 +39,8 @@ pub fn all(tx: &Transaction<'_>) -> Result<Vec<Row>, Failure> {
 
 /// Adds a publisher.
 pub fn add(tx: &Transaction<'_>, id: &Slug, trust: &str, pack: &[u8], now: Timestamp) -> Result<(), Failure> {
-    let sql = "INSERT INTO publisher (id, trust, pack, added_at) VALUES (?1, ?2, ?3, ?4)";
+    let sql = "INSERT INTO publisher (number, id, trust, pack, added_at) \
+               SELECT coalesce(max(number), 0) + 1, ?1, ?2, ?3, ?4 FROM publisher";
     tx.execute(sql, params![id.as_str(), trust, to_base64(pack), seconds(now)])?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use keymuster_core::refusal::Refusal;
 use keymuster_core::request::ClientRequest;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Row, Transaction, params};
+use keymuster_service::sql::{Row, Transaction, params};
 
 use super::{number, parsed, seconds, timestamp};
 
@@ -116,7 +116,7 @@ pub fn before(
     let mut rows = statement.query(params![before, code, text.to_lowercase(), limit])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+        found.push(read(&row)?);
     }
     Ok(found)
 }
@@ -138,7 +138,7 @@ pub fn of_client(
     let sql = format!("SELECT {COLUMNS} WHERE publisher = ?1 AND client_id = ?2 AND edition = ?3");
     let mut statement = tx.prepare_cached(&sql)?;
     let mut rows = statement.query(params![publisher, client.to_string(), edition])?;
-    rows.next()?.map(read).transpose()
+    rows.next()?.map(|row| read(&row)).transpose()
 }
 
 /// Editions that a client was refused of which it has no row: it broke a rule before it was counted.
@@ -166,7 +166,7 @@ pub fn waiting(
     let mut rows = statement.query(params![publisher, pool, seconds(since), seconds(now), limit])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+        found.push(read(&row)?);
     }
     Ok(found)
 }

@@ -6,7 +6,7 @@
 use keymuster_core::id::ClientId;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::{integer, number, parsed, seconds, timestamp};
 
@@ -41,9 +41,10 @@ pub struct Entry {
 /// Releases a client: all its editions that are not released already. Returns how many.
 pub fn release(tx: &Transaction<'_>, publisher: i64, client: ClientId, now: Timestamp) -> Result<usize, Failure> {
     let row = params![publisher, client.to_string(), seconds(now)];
-    let sql = "INSERT INTO release (act, publisher, client_id, edition, at, asked_at) \
-               SELECT 'released', publisher, client_id, edition, ?3, last_asked FROM client \
-               WHERE publisher = ?1 AND client_id = ?2 AND released_at IS NULL ORDER BY edition";
+    let sql = "INSERT INTO release (sequence, act, publisher, client_id, edition, at, asked_at) \
+               SELECT (SELECT coalesce(max(sequence), 0) FROM release) + row_number() OVER (ORDER BY edition), \
+               'released', publisher, client_id, edition, ?3, last_asked FROM client \
+               WHERE publisher = ?1 AND client_id = ?2 AND released_at IS NULL";
     let released = tx.execute(sql, row)?;
     let sql = "UPDATE client SET released_at = ?3, last_asked = 0 \
                WHERE publisher = ?1 AND client_id = ?2 AND released_at IS NULL";
@@ -57,9 +58,10 @@ pub fn keep(tx: &Transaction<'_>, publisher: i64, client: ClientId, now: Timesta
                     AND r.client_id = client.client_id AND r.edition = client.edition ORDER BY r.sequence DESC LIMIT 1";
     let row = params![publisher, client.to_string(), seconds(now)];
     let sql = format!(
-        "INSERT INTO release (act, publisher, client_id, edition, at, asked_at) \
-         SELECT 'kept', publisher, client_id, edition, ?3, ({asked_at}) FROM client \
-         WHERE publisher = ?1 AND client_id = ?2 AND released_at IS NOT NULL ORDER BY edition"
+        "INSERT INTO release (sequence, act, publisher, client_id, edition, at, asked_at) \
+         SELECT (SELECT coalesce(max(sequence), 0) FROM release) + row_number() OVER (ORDER BY edition), \
+         'kept', publisher, client_id, edition, ?3, ({asked_at}) FROM client \
+         WHERE publisher = ?1 AND client_id = ?2 AND released_at IS NOT NULL"
     );
     let kept = tx.execute(&sql, row)?;
     let sql = format!(

@@ -1,11 +1,13 @@
 //! The seats that are held, and the newest fence of each pool.
 
+use std::collections::HashMap;
+
 use keymuster_core::entitlement::Pool;
 use keymuster_core::id::ClientId;
 use keymuster_core::seats::{Held, SeatUse};
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use keymuster_service::sql::{OptionalExtension, Row, Transaction, params};
 
 use super::{integer, number, parsed, seconds, timestamp};
 
@@ -29,15 +31,8 @@ pub fn usage(
         Ok(Held { fence, free_at, is_reclaimed: row.get::<_, Option<i64>>(2)?.is_some() })
     };
     let own = tx.prepare_cached(sql)?.query_row(params![publisher, pool.id.as_str(), id], held).optional()?;
-    let sql = "SELECT newest_fence FROM pool WHERE publisher = ?1 AND pool = ?2";
-    let fence: Option<i64> =
-        tx.prepare_cached(sql)?.query_row(params![publisher, pool.id.as_str()], |row| row.get(0)).optional()?;
-    Ok(SeatUse {
-        own,
-        others: number(others),
-        next_end: next_end.map(timestamp),
-        newest_fence: fence.map_or(0, number),
-    })
+    let newest_fence = newest_fence(tx, publisher, pool.id.as_str())?;
+    Ok(SeatUse { own, others: number(others), next_end: next_end.map(timestamp), newest_fence })
 }
 
 /// A seat and its holder.
@@ -49,22 +44,47 @@ pub struct Taken<'a> {
     pub client: ClientId,
     /// The seat.
     pub seat: Held,
+    /// Since when, where the client does not hold it already.
+    pub since: Timestamp,
 }
 
 /// Gives a seat to a client or keeps it there, and forgets seats of the pool that are free.
 pub fn take(tx: &Transaction<'_>, publisher: i64, taken: &Taken<'_>, now: Timestamp) -> Result<(), Failure> {
-    let Taken { pool, client, seat } = taken;
+    let Taken { pool, client, seat, since } = taken;
     let sql = "DELETE FROM seat WHERE publisher = ?1 AND pool = ?2 AND free_at <= ?3";
     tx.prepare_cached(sql)?.execute(params![publisher, pool, seconds(now)])?;
     let sql = "INSERT INTO seat (publisher, pool, client_id, fence, free_at, taken_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                ON CONFLICT (publisher, pool, client_id) DO UPDATE SET fence = excluded.fence, free_at = excluded.free_at";
-    let row = params![publisher, pool, client.to_string(), integer(seat.fence), seconds(seat.free_at), seconds(now)];
+    let row = params![publisher, pool, client.to_string(), integer(seat.fence), seconds(seat.free_at), seconds(*since)];
     tx.prepare_cached(sql)?.execute(row)?;
     let sql = "INSERT INTO pool (publisher, pool, newest_fence) VALUES (?1, ?2, ?3) \
                ON CONFLICT (publisher, pool) DO UPDATE SET newest_fence = excluded.newest_fence \
                WHERE pool.newest_fence < excluded.newest_fence";
     tx.prepare_cached(sql)?.execute(params![publisher, pool, integer(seat.fence)])?;
     Ok(())
+}
+
+/// How many others have held their seats for longer than a client has held its own.
+pub fn held_longer(
+    tx: &Transaction<'_>,
+    publisher: i64,
+    pool: &str,
+    client: ClientId,
+    now: Timestamp,
+) -> Result<u64, Failure> {
+    let sql = "SELECT COUNT(*) FROM seat s JOIN seat o ON o.publisher = s.publisher AND o.pool = s.pool \
+               AND (coalesce(o.taken_at, 0), o.client_id) < (coalesce(s.taken_at, 0), s.client_id) \
+               WHERE s.publisher = ?1 AND s.pool = ?2 AND s.client_id = ?3 AND s.free_at > ?4 AND o.free_at > ?4";
+    let row = params![publisher, pool, client.to_string(), seconds(now)];
+    Ok(tx.prepare_cached(sql)?.query_row(row, |row| Ok(number(row.get(0)?)))?)
+}
+
+/// The highest fence that was ever given in a pool; 0 where none was.
+pub fn newest_fence(tx: &Transaction<'_>, publisher: i64, pool: &str) -> Result<u64, Failure> {
+    let sql = "SELECT newest_fence FROM pool WHERE publisher = ?1 AND pool = ?2";
+    let fence: Option<i64> =
+        tx.prepare_cached(sql)?.query_row(params![publisher, pool], |row| row.get(0)).optional()?;
+    Ok(fence.map_or(0, number))
 }
 
 /// The fence of the seat that a client holds in a pool.
@@ -87,6 +107,27 @@ pub fn in_use(tx: &Transaction<'_>, publisher: i64, now: Timestamp) -> Result<Ve
     let mut statement = tx.prepare_cached(sql)?;
     let rows = statement.query_map(params![publisher, seconds(now)], |row| Ok((row.get(0)?, number(row.get(1)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// All holders of a pool now, with their seats.
+pub fn held(
+    tx: &Transaction<'_>,
+    publisher: i64,
+    pool: &str,
+    now: Timestamp,
+) -> Result<HashMap<ClientId, Held>, Failure> {
+    let sql = "SELECT client_id, fence, free_at, reclaimed_at FROM seat \
+               WHERE publisher = ?1 AND pool = ?2 AND free_at > ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![publisher, pool, seconds(now)])?;
+    let mut held = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let client: String = row.get(0)?;
+        let is_reclaimed = row.get::<_, Option<i64>>(3)?.is_some();
+        let seat = Held { fence: number(row.get(1)?), free_at: timestamp(row.get(2)?), is_reclaimed };
+        held.insert(parsed(&client, "seat", "client_id", &client)?, seat);
+    }
+    Ok(held)
 }
 
 /// A seat that is held, with what is known of its holder.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
-use super::{seconds, timestamp};
+use super::{fixed, seconds, timestamp};
 
 /// The number that stands for the host itself.
 pub const HOST: i64 = 0;
@@ -25,12 +25,19 @@ pub struct Stored {
 /// All choices for one publisher, or for the host, by name.
 pub fn of(tx: &Transaction<'_>, publisher: i64) -> Result<BTreeMap<String, Stored>, Failure> {
     let mut statement = tx.prepare_cached("SELECT name, value, set_by, set_at FROM setting WHERE publisher = ?1")?;
-    let stored = |row: &rusqlite::Row<'_>| {
+    let stored = |row: &keymuster_service::sql::Row<'_>| {
         let stored = Stored { value: row.get(1)?, by: row.get(2)?, at: timestamp(row.get(3)?) };
         Ok((row.get(0)?, stored))
     };
     let rows = statement.query_map([publisher], stored)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The value that counts of each setting of one publisher, or of the host: what is given, or else what was chosen.
+pub fn values(tx: &Transaction<'_>, publisher: i64) -> Result<BTreeMap<String, String>, Failure> {
+    let chosen = of(tx, publisher)?.into_iter().map(|(name, stored)| (name, stored.value));
+    let given = fixed::of(tx, publisher)?.into_iter().map(|(name, fixed)| (name, fixed.value));
+    Ok(chosen.chain(given).collect())
 }
 
 /// Notes a choice.

@@ -3,7 +3,7 @@
 use keymuster_core::id::ClientId;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::{Row, Transaction, params};
+use keymuster_service::sql::{Row, Transaction, params};
 
 use super::{number, parsed, seconds, timestamp};
 
@@ -109,7 +109,7 @@ pub fn since(tx: &Transaction<'_>, publisher: i64, since: Timestamp, limit: u32)
     let mut rows = statement.query(params![publisher, seconds(since), limit])?;
     let mut shared = Vec::new();
     while let Some(row) = rows.next()? {
-        shared.push(read(row)?);
+        shared.push(read(&row)?);
     }
     Ok(shared)
 }
@@ -119,7 +119,7 @@ pub fn of_client(tx: &Transaction<'_>, publisher: i64, client: ClientId) -> Resu
     let sql = format!("SELECT {COLUMNS} WHERE publisher = ?1 AND client_id = ?2");
     let mut statement = tx.prepare_cached(&sql)?;
     let mut rows = statement.query(params![publisher, client.to_string()])?;
-    rows.next()?.map(read).transpose()
+    rows.next()?.map(|row| read(&row)).transpose()
 }
 
 fn read(row: &Row<'_>) -> Result<Shared, Failure> {

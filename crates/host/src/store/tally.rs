@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use keymuster_core::time::{HOUR, Timestamp};
 use keymuster_service::database::Failure;
-use rusqlite::{Transaction, params};
+use keymuster_service::sql::{Transaction, params};
 
 use super::{integer, number, seconds, timestamp};
 

@@ -7,7 +7,7 @@ use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::Problem;
 use keymuster_service::console::bounded;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

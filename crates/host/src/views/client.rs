@@ -5,7 +5,7 @@ mod history;
 use keymuster_core::id::{ClientId, to_hex};
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
@@ -115,7 +115,7 @@ pub fn load(
     let (mut editions, mut described) = (Vec::new(), Vec::new());
     for number in numbers {
         let row = rows.iter().find(|row| row.edition == number);
-        let listed = client::list::row(tx, held.number, &id.to_string(), number)?;
+        let listed = client::list::row(tx, held.number, id, number)?;
         editions.push(edition(tx, site, held, (id, number, row), now)?);
         if let (Some(listed), Some(edition)) = (&listed, editions.last_mut()) {
             edition.first_asked = Some(listed.first_asked.as_secs());

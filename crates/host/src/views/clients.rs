@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::bounded;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -296,11 +296,7 @@ impl<'a> Search<'a> {
                 if is_over || filling.is_full() {
                     return Ok(ControlFlow::Break(()));
                 }
-                let row = if self.may_match(&brief) {
-                    list::row(tx, brief.publisher, &brief.client, brief.edition)?
-                } else {
-                    None
-                };
+                let row = if self.may_match(&brief) { list::numbered(tx, brief.number)? } else { None };
                 let cost = 1 + row.as_ref().map_or(0, |_| ROW_COST);
                 filling.visit(place, cost, row.filter(|row| self.is_match(row)).map(|row| self.row(&row)));
                 Ok(ControlFlow::Continue(()))
@@ -347,8 +343,8 @@ impl<'a> Search<'a> {
             Direction::Down => (last.saturating_add(1), first),
         };
         // Behind every client that ends at the second before, in whichever direction.
-        let (client, number) = if self.direction == Direction::Up { ("~", i64::MAX) } else { ("", -1) };
-        let begin = Place { key: list::Key::Number(begin), client: client.to_owned(), publisher: number, edition: 0 };
+        let number = if self.direction == Direction::Up { i64::MAX } else { -1 };
+        let begin = Place::numbered(list::Key::Number(begin), number);
         (Some(begin), Some(list::Key::Number(end)))
     }
 

@@ -6,7 +6,7 @@
 use keymuster_core::id::ClientId;
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,12 +1,12 @@
 //! What DNS says about a host beside what it should say, and what to paste where nobody but people may change it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use keymuster_service::Env;
 use keymuster_service::database::Failure;
 use keymuster_service::exit::{Coded, Usage};
-use keymuster_service::{Env, database};
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,6 +26,8 @@ pub struct Configured {
     pub target: Option<DnsName>,
     /// Where clients reach it.
     pub port: u16,
+    /// What is entered for that name, where the host does that too.
+    pub addresses: Vec<IpAddr>,
     /// For zones that do not say their own.
     pub priority: u16,
     /// Likewise.
@@ -39,9 +41,9 @@ pub struct Configured {
 /// What is set for the host in this directory, or for one that does not exist yet. Its own domain is looked at where no
 /// zone is set.
 pub fn configured(data_dir: &Path) -> anyhow::Result<Configured> {
-    let database = data_dir.join(store::FILE_NAME);
-    let settings = match database.exists() {
-        true => HostSettings::load(&database::open_read_only(&database)?.transaction()?)?,
+    let place = store::place(data_dir)?;
+    let settings = match place.is_there() {
+        true => HostSettings::load(&place.open_read_only()?.transaction()?)?,
         false => HostSettings::default(),
     };
     let port = dns::port(data_dir, &settings);
@@ -53,7 +55,9 @@ pub fn configured(data_dir: &Path) -> anyhow::Result<Configured> {
         let domain = target.as_ref().and_then(|name| name.as_str().split_once('.')?.1.parse().ok());
         zones.extend(domain.map(|name| Zone { name, priority, weight }));
     }
-    Ok(Configured { zones, target, port, priority, weight, server: settings.server, key_file: settings.key_file })
+    let addresses = dns::addresses(&settings);
+    let (server, key_file) = (settings.server, settings.key_file);
+    Ok(Configured { zones, target, port, addresses, priority, weight, server, key_file })
 }
 
 impl Configured {
@@ -64,7 +68,7 @@ impl Configured {
         if self.zones.is_empty() {
             return Err(Usage("no domain is set in which clients look for this host: set dns-zones".to_owned()));
         }
-        Ok(Plan { zones: self.zones, port: self.port, target, addresses: Vec::new() })
+        Ok(Plan { zones: self.zones, port: self.port, target, addresses: self.addresses })
     }
 }
 

@@ -4,7 +4,7 @@ use keymuster_core::exchange::REPEATED_SECS;
 use keymuster_core::time::Timestamp;
 use keymuster_service::console::bounded;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

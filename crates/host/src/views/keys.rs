@@ -5,7 +5,7 @@ use keymuster_core::entitlement::Cover;
 use keymuster_core::key::{KeyId, ProductKey};
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use keymuster_core::catalogue::Family;
 use keymuster_core::time::{DAY, HOUR, Timestamp};
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -5,7 +5,7 @@ use keymuster_core::chain::Chain;
 use keymuster_core::lease::LeaseKind;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -3,7 +3,7 @@
 use keymuster_core::codes;
 use keymuster_service::console::bounded;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

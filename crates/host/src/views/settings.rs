@@ -4,7 +4,7 @@ use std::path::Path;
 
 use keymuster_core::id::Slug;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use serde_json::Value as Json;
 use utoipa::ToSchema;
@@ -32,8 +32,11 @@ pub struct Setting {
     pub value: Option<Json>,
     /// The same in the words that a change takes.
     pub text: Option<String>,
-    /// Where it comes from: `licence-pack`, `entitlement`, `administrator`, `command-line` or `built-in`.
+    /// Where it comes from: `licence-pack`, `entitlement`, `administrator`, `file`, `credential`, `environment`,
+    /// `command-line` or `built-in`.
     pub source: &'static str,
+    /// Where the configuration gives it, such as `/etc/keymuster/host.toml:3`; then it is changed there alone.
+    pub fixed: Option<String>,
     /// What an administrator chose.
     pub chosen: Option<Chosen>,
     /// What counts without a choice.
@@ -121,6 +124,9 @@ impl Setting {
     pub fn source_words(&self) -> String {
         match (self.source, &self.chosen) {
             (_, Some(chosen)) if chosen.counts => format!("chosen by {}", chosen.by),
+            ("file" | "credential" | "environment" | "command-line", _) if self.fixed.is_some() => {
+                format!("fixed by {}", self.fixed.as_deref().unwrap_or_default())
+            }
             ("command-line", _) => "the command line of the running host".to_owned(),
             _ if self.value.is_none() => String::new(),
             ("licence-pack", _) => "the publisher's licence pack".to_owned(),
@@ -161,6 +167,7 @@ impl From<&Row> for Setting {
             value: json(row.value.as_ref()),
             text: words(row.value.as_ref()),
             source: row.source.name(),
+            fixed: row.fixed.as_ref().map(|fixed| fixed.place.clone()),
             chosen,
             default: json(row.default.as_ref()),
             default_text: words(row.default.as_ref()),

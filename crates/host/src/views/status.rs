@@ -7,14 +7,16 @@ use keymuster_core::catalogue::{Catalogue, Family, Group};
 use keymuster_core::choice::{Effective, Source};
 use keymuster_core::entitlement::Cover;
 use keymuster_core::exchange::REPEATED_SECS;
+use keymuster_core::id::to_hex;
 use keymuster_core::key::ProductKey;
 use keymuster_core::time::{DAY, Timestamp};
+use keymuster_service::backup;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::commands::check::is_alive;
+use crate::commands::doctor::is_alive;
 use crate::engine::BEHIND_SECS_MAX;
 use crate::forecast::Outlook;
 use crate::serving::{self, Serving};
@@ -22,7 +24,9 @@ use crate::settings::{Dns, HostSettings};
 use crate::site::{Publisher, Site};
 use crate::standing::{self, EditionStanding};
 use crate::store;
+use crate::store::epoch::{Place, Return};
 use crate::store::shared_identity::Shared;
+use crate::windows;
 
 /// How long a shared client id is shown after it was noticed last, in seconds.
 const SHARED_SECS: u64 = 30 * DAY;
@@ -40,13 +44,107 @@ pub struct Report {
     pub epoch: u64,
     pub ledger_sequence: u64,
     pub newest_entry_at: Option<u64>,
+    /// What is kept of the past.
+    pub history: HistoryReport,
+    /// Where the ledger last went back to an older copy.
+    pub returned: Option<ReturnReport>,
+    /// The backup with which the host has moved to another machine; it does not serve here then.
+    pub moved_with: Option<String>,
     /// How the server stands; `None` where none runs.
     pub serving: Option<Serving>,
     /// Whether it answers clients.
     pub answers: bool,
     pub dns: DnsReport,
+    /// Windows machines that took this host for one of Microsoft's KMS, by their hellos since the host was made.
+    pub rpc_hellos: u64,
+    /// Whether the certificate is ordered from an ACME server.
+    #[serde(skip)]
+    pub is_certificate_ordered: bool,
     pub publishers: Vec<PublisherReport>,
     pub next: Vec<String>,
+}
+
+/// What is kept of the past, and what was dropped of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryReport {
+    /// For how many days it is kept.
+    pub days: u64,
+    /// The newest entry of the ledger that is gone; 0 where it is whole.
+    pub ledger_pruned: u64,
+    /// Clients and editions that were forgotten.
+    pub clients_pruned: u64,
+}
+
+/// A return of the ledger to an older copy.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReturnReport {
+    /// When it was restored, or noticed.
+    pub at: u64,
+    /// When the copy was made, at the latest; what was granted from then on until it was put in place is unknown here.
+    pub made_at: u64,
+    /// The newest entry of the ledger in it.
+    pub sequence: u64,
+    /// How it is known: `backup` was restored, a `client` showed a lease that the ledger does not have, or the `mirror` of the
+    /// head names such an entry.
+    pub cause: &'static str,
+    /// The entry that was shown, and its epoch.
+    pub shown: Option<ShownPlace>,
+    /// The client that showed it.
+    pub client: Option<String>,
+    /// Until when nobody new gets a seat.
+    pub no_new_seats_until: u64,
+}
+
+/// A place of the ledger that was shown and is not in it.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct ShownPlace {
+    pub epoch: u64,
+    pub sequence: u64,
+}
+
+/// For how long it is shown that the ledger was set back, in seconds.
+const SET_BACK_SECS: u64 = 30 * DAY;
+
+impl ReturnReport {
+    fn of(returned: &Return, site: &Site) -> ReturnReport {
+        let pools = site.publishers.iter().flat_map(|held| &held.entitlements);
+        let pools = pools.flat_map(|granted| &granted.entitlement.pools);
+        let until = pools.map(|pool| pool.free_at(returned.at.plus(pool.term_secs))).max();
+        let shown = returned.cause.shown().map(|Place { epoch, sequence }| ShownPlace { epoch, sequence });
+        ReturnReport {
+            at: returned.at.as_secs(),
+            made_at: returned.made_at.as_secs(),
+            sequence: returned.sequence,
+            cause: returned.cause.name(),
+            shown,
+            client: returned.cause.client().map(|client| client.to_string()),
+            no_new_seats_until: until.unwrap_or(returned.at).as_secs(),
+        }
+    }
+
+    /// By what it is known that the ledger was set back; none where somebody restored a backup.
+    pub fn proof(&self) -> Option<String> {
+        let ShownPlace { epoch, sequence } = self.shown?;
+        let by = match &self.client {
+            Some(client) => format!("client {client} holds"),
+            None => "the mirror of the head names".to_owned(),
+        };
+        Some(format!("{by} entry {sequence} of epoch {epoch}"))
+    }
+}
+
+impl Report {
+    /// How the ledger was found to be an older copy, for as long as that concerns somebody.
+    pub fn set_back(&self) -> Option<&ReturnReport> {
+        let returned = self.returned.as_ref()?;
+        let is_recent = self.time < returned.at + SET_BACK_SECS;
+        (is_recent && returned.shown.is_some()).then_some(returned)
+    }
+
+    /// Until when nobody new gets a seat, because the ledger has gone back.
+    pub fn no_new_seats_until(&self) -> Option<u64> {
+        self.returned.as_ref().map(|returned| returned.no_new_seats_until).filter(|until| *until > self.time)
+    }
 }
 
 /// How the host publishes itself, by its settings.
@@ -97,6 +195,8 @@ pub struct KeyReport {
     pub warn_at: Option<u64>,
     pub stop_at: Option<u64>,
     pub clients_max: Option<u64>,
+    /// The host's TLS key that the entitlement names (SHA-256), where it names one.
+    pub tls_key: Option<String>,
     /// Why the entitlement that is held does not count.
     pub left_out: Option<LeftOut>,
     /// When a request was made that has no answer yet.
@@ -179,7 +279,7 @@ pub fn load(
             waiting_for_exchange: store::collected::waiting(tx, held.number, now.minus(REPEATED_SECS))?,
         });
     }
-    let serving = serving::read(data_dir)?;
+    let (serving, settings) = (serving::read(data_dir)?, HostSettings::load(tx)?);
     let mut report = Report {
         host: site.host.to_string(),
         version: env!("CARGO_PKG_VERSION"),
@@ -188,9 +288,20 @@ pub fn load(
         epoch: site.epoch,
         ledger_sequence: head.sequence,
         newest_entry_at: newest_entry.map(Timestamp::as_secs),
+        history: HistoryReport {
+            days: HostSettings::load(tx)?.history_days(),
+            ledger_pruned: store::pruning::ledger_pruned(tx)?,
+            clients_pruned: store::counter::of(tx, store::setting::HOST)?
+                .remove(store::counter::PRUNED_CLIENTS)
+                .unwrap_or_default(),
+        },
+        returned: site.returned.as_ref().map(|returned| ReturnReport::of(returned, site)),
+        moved_with: backup::moved(data_dir)?.map(|moved| moved.file),
         answers: serving.as_ref().is_some_and(|serving| is_alive(serving.clients)),
         serving,
-        dns: dns_report(&HostSettings::load(tx)?.dns),
+        dns: dns_report(&settings.dns),
+        rpc_hellos: windows::hellos(tx)?,
+        is_certificate_ordered: settings.tls.acme().is_some(),
         publishers,
         next: Vec::new(),
     };
@@ -254,6 +365,7 @@ fn key_report(tx: &Transaction<'_>, held: &Publisher, key: &ProductKey) -> Resul
         stop_at: entitlement.map(|entitlement| entitlement.stop_at.as_secs()),
         issued_at: entitlement.map(|entitlement| entitlement.issued.as_secs()),
         clients_max: entitlement.and_then(|entitlement| entitlement.clients_max),
+        tls_key: entitlement.and_then(|entitlement| entitlement.tls_spki).map(|hash| to_hex(&hash)),
         left_out: left_out.map(|(_, why)| LeftOut { code: why.code().name, why: why.to_string() }),
         waits_since: asked.map(|asked| asked.at.as_secs()),
     })
@@ -295,11 +407,24 @@ fn advice(report: &Report) -> Vec<String> {
     if report.publishers.is_empty() {
         next.push("add a publisher: keymuster-host add-publisher --trust FILE --pack FILE".to_owned());
     }
+    if let Some(file) = &report.moved_with {
+        next.push(format!("use this host on the machine where {file} was restored: it has moved away from here"));
+        return next;
+    }
     if report.serving.is_none() && report.publishers.iter().any(|publisher| !publisher.keys.is_empty()) {
         next.push(
             "start the server, as nobody answers clients: systemctl start keymuster-host, or keymuster-host serve"
                 .to_owned(),
         );
+    }
+    if report.set_back().is_some() {
+        next.push(
+            "find out who put an older copy of the ledger in place: keymuster explain ledger-set-back".to_owned(),
+        );
+    }
+    next.extend(advice_on_tls(report));
+    if report.rpc_hellos > 0 {
+        next.push(windows::ADVICE.to_owned());
     }
     for publisher in &report.publishers {
         let id = &publisher.id;
@@ -313,6 +438,31 @@ fn advice(report: &Report) -> Vec<String> {
         }
     }
     next
+}
+
+/// How long before its end a certificate should be replaced, in seconds.
+const CERTIFICATE_SECS: u64 = 21 * DAY;
+
+/// What is to do about certificates, while the server runs.
+fn advice_on_tls(report: &Report) -> Option<String> {
+    let tls = report.serving.as_ref()?.tls.as_ref()?;
+    let names_another = |key: &KeyReport| key.tls_key.as_ref().is_some_and(|named| *named != tls.own_key);
+    let outdated = report.publishers.iter().find_map(|publisher| {
+        let key = publisher.keys.iter().find(|key| names_another(key))?;
+        Some((&publisher.id, &key.last_five))
+    });
+    if let Some(problem) = &tls.problem {
+        return Some(format!("mend the certificate that is set: {problem}"));
+    }
+    if tls.not_after < report.time + CERTIFICATE_SECS {
+        let end = Timestamp::from_secs(tls.not_after);
+        return Some(format!(
+            "replace the TLS certificate, whose end is {end}: the files are read as soon as they change"
+        ));
+    }
+    let (publisher, last_five) = outdated?;
+    let activate = format!("keymuster-host activate --publisher {publisher} --key {last_five}");
+    Some(format!("have an entitlement made that names the TLS key that this host has by now: {activate}"))
 }
 
 fn advice_on_key(publisher: &str, key: &KeyReport, now: u64) -> Option<String> {

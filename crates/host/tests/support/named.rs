@@ -3,9 +3,11 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+
+use keymuster_service::files::write_private;
 
 /// A running name server; it ends when it is dropped.
 pub struct NameServer {
@@ -28,31 +30,57 @@ const STARTS_MAX: usize = 5;
 impl NameServer {
     /// A server with these zones that knows these keys.
     pub fn start(zones: &[ZoneFile<'_>], keys: &[&str]) -> NameServer {
-        let started = (0..STARTS_MAX).find_map(|_| NameServer::try_start(zones, keys));
+        NameServer::start_on("127.0.0.1", zones, keys)
+    }
+
+    /// The same, at this address alone.
+    pub fn start_on(ip: &str, zones: &[ZoneFile<'_>], keys: &[&str]) -> NameServer {
+        let ip: IpAddr = ip.parse().unwrap();
+        let free = || TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap();
+        let started = (0..STARTS_MAX).find_map(|_| NameServer::try_start(free(), zones, keys));
         started.expect("BIND runs here; `cargo xtask setup` installs it")
+    }
+
+    /// The same on the port where clients look, in a network of its own.
+    pub fn start_at_port_53(zones: &[ZoneFile<'_>], keys: &[&str]) -> NameServer {
+        let address = "127.0.0.1:53".parse().unwrap();
+        NameServer::try_start(address, zones, keys).expect("nobody else is in this network")
     }
 
     /// The file of a key: one that the server knows, or a new one under that name.
     pub fn key_file(&self, name: &str) -> PathBuf {
         let path = self.directory.path().join(format!("{name}.key"));
         if !path.exists() {
-            fs::write(&path, new_key(name)).unwrap();
+            write_private(&path, new_key(name).as_bytes()).unwrap();
         }
         path
     }
 
-    fn try_start(zones: &[ZoneFile<'_>], keys: &[&str]) -> Option<NameServer> {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    /// Carries out a script of `nsupdate`, signed by a key.
+    pub fn nsupdate(&self, key: &str, script: &str) {
+        let Some(program) =
+            ["/usr/bin/nsupdate", "/usr/local/bin/nsupdate"].into_iter().find(|path| fs::exists(path).unwrap())
+        else {
+            panic!("nsupdate is there; `cargo xtask setup` installs it");
+        };
+        let file = self.directory.path().join("script");
+        fs::write(&file, format!("server 127.0.0.1 {}\n{script}", self.address.port())).unwrap();
+        let output = Command::new(program).arg("-k").arg(self.key_file(key)).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn try_start(address: SocketAddr, zones: &[ZoneFile<'_>], keys: &[&str]) -> Option<NameServer> {
+        let (v4, v6) = if address.is_ipv4() { ("127.0.0.1", "none") } else { ("none", "::1") };
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().display();
         let mut configuration = format!(
-            "options {{ directory \"{path}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
+            "options {{ directory \"{path}\"; listen-on port {port} {{ {v4}; }}; listen-on-v6 port {port} {{ {v6}; }};\n\
              pid-file none; session-keyfile none; recursion no; dnssec-validation no; }};\ncontrols {{ }};\n",
             port = address.port()
         );
         for name in keys {
             let key = new_key(name);
-            fs::write(directory.path().join(format!("{name}.key")), &key).unwrap();
+            write_private(&directory.path().join(format!("{name}.key")), key.as_bytes()).unwrap();
             configuration += &key;
         }
         for ZoneFile { name, policy, records } in zones {

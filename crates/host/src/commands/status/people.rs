@@ -6,10 +6,14 @@ use keymuster_core::codes;
 use keymuster_core::time::{DAY, HOUR, Timestamp, duration_words};
 
 use super::super::layout::{WIDTH, counted, fit, list};
+use crate::settings::TlsPolicy;
 use crate::store::counter;
+use crate::tls::TlsReport;
 use crate::views::status::{
-    DnsReport, FamilyReport, IntervalReport, KeyReport, LeftOut, PublisherReport, Report, SharedReport,
+    DnsReport, FamilyReport, HistoryReport, IntervalReport, KeyReport, LeftOut, PublisherReport, Report, ReturnReport,
+    SharedReport,
 };
+use crate::windows;
 
 /// How long a bar is.
 const BAR: u64 = 20;
@@ -21,8 +25,26 @@ pub(super) fn text(report: &Report) -> String {
     let _ = writeln!(text, "time: {}", time(report.time));
     let newest = report.newest_entry_at.map(|at| format!(", the newest of {}", time(at))).unwrap_or_default();
     let _ = writeln!(text, "ledger: {} entries, epoch {}{newest}", report.ledger_sequence, report.epoch);
+    let HistoryReport { days, ledger_pruned, clients_pruned } = report.history;
+    if ledger_pruned + clients_pruned > 0 {
+        let clients = counted(clients_pruned, "client");
+        let _ = writeln!(text, "  kept for {days} days: entries behind {ledger_pruned}; {clients} forgotten");
+    }
+    if let Some(returned) = &report.returned {
+        text += &went_back(returned);
+    }
+    if let Some(until) = report.no_new_seats_until() {
+        let _ =
+            writeln!(text, "  no seats for newcomers until {}: some may be held that it does not know of", time(until));
+    }
     let _ = writeln!(text, "{}", serving(report));
     let _ = writeln!(text, "DNS: {}", dns(&report.dns));
+    if let Some(tls) = report.serving.as_ref().and_then(|serving| serving.tls.as_ref()) {
+        let _ = writeln!(text, "{}", of_tls(tls));
+    }
+    if let Some(told) = windows::told(report.rpc_hellos) {
+        let _ = writeln!(text, "{told}");
+    }
     for publisher in &report.publishers {
         text += &of_publisher(publisher, report.time);
     }
@@ -38,6 +60,19 @@ fn next(step: &str) -> String {
     if line.chars().count() <= WIDTH { line } else { line.replacen(": keymuster", ":\n  keymuster", 1) }
 }
 
+/// How the ledger went back to an older copy.
+fn went_back(returned: &ReturnReport) -> String {
+    let (at, made_at, sequence) = (time(returned.at), time(returned.made_at), returned.sequence);
+    match returned.proof() {
+        None => format!("  restored on {at} from a backup of {made_at}, which ends with entry {sequence}\n"),
+        Some(proof) => format!(
+            "  found on {at} to be an older copy, which ends with entry {sequence}\n    {proof}, so a new epoch began \
+             ({})\n",
+            codes::LEDGER_SET_BACK
+        ),
+    }
+}
+
 fn serving(report: &Report) -> String {
     let Some(serving) = &report.serving else { return "not serving: clients get no answer".to_owned() };
     let since = time(serving.since);
@@ -46,6 +81,21 @@ fn serving(report: &Report) -> String {
     let _ = write!(text, "\n  since {since}, {answers}");
     if let Some(problem) = &serving.problem {
         let _ = write!(text, "\n  not on port {}: {problem}", problem.port);
+    }
+    text
+}
+
+fn of_tls(tls: &TlsReport) -> String {
+    let policy = match TlsPolicy::named(&tls.policy) {
+        TlsPolicy::Offer => "offered to clients",
+        TlsPolicy::Require => "required of clients",
+        TlsPolicy::Off => "off for clients",
+    };
+    let whose = if tls.is_own { "the host's own certificate" } else { "the administrator's certificate" };
+    let mut text = format!("TLS: {policy}, {whose}, until {}", time(tls.not_after));
+    let _ = write!(text, "\n  its own key, by which programs recognise it: {}", tls.own_key);
+    if let Some(problem) = &tls.problem {
+        let _ = write!(text, "\n  not the one that is set: {problem}");
     }
     text
 }

@@ -35,6 +35,7 @@ fn publication(server: &NameServer, target: &str, zones: &[&str]) -> Publication
         addresses: Vec::new(),
         server: Some(server.address),
         tsig: TsigKey::read(&server.key_file("kms")).unwrap(),
+        is_removed_on_stop: false,
     }
 }
 
@@ -53,6 +54,14 @@ async fn until(server: &NameServer, expected: [&str; 2]) {
     };
     let in_time = tokio::time::timeout(PATIENCE, looking).await;
     assert!(in_time.is_ok(), "{expected:?} did not come, but {found:?}");
+}
+
+/// Looks at the addresses of the host until they are as expected.
+async fn addresses(server: &NameServer, expected: &[std::net::IpAddr]) {
+    let name = "kms.a.test".parse::<crate::dns::DnsName>().unwrap().wire();
+    let look = async || crate::dns::look::addresses(&name, &[server.address], &Env::system()).await.unwrap();
+    let looking = async { while look().await != expected {} };
+    assert!(tokio::time::timeout(PATIENCE, looking).await.is_ok(), "{expected:?} did not come");
 }
 
 /// Runs `act` beside a keeper, then stops it and demands that it ends.
@@ -120,6 +129,49 @@ async fn records_that_get_lost_come_back_though_nobody_changes_anything() {
         until(&server, ["0 kms.a.test", ""]).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn records_go_with_a_host_that_stops_only_where_that_is_asked_for() {
+    let server = server();
+    let address: std::net::IpAddr = "192.0.2.7".parse().unwrap();
+    for is_removed_on_stop in [false, true] {
+        let wanted = Publication {
+            is_removed_on_stop,
+            addresses: vec![address],
+            ..publication(&server, "kms.a.test", &["a.test", "b.test"])
+        };
+        let (sender, receiver) = watch::channel(Some(wanted));
+        let entered = async {
+            until(&server, ["0 kms.a.test", "0 kms.a.test"]).await;
+            // Addresses come last.
+            addresses(&server, &[address]).await;
+        };
+        beside(receiver, PACE, entered).await;
+        drop(sender);
+        let left = if is_removed_on_stop { "" } else { "0 kms.a.test" };
+        until(&server, [left, left]).await;
+        let left = if is_removed_on_stop { vec![] } else { vec![address] };
+        addresses(&server, &left).await;
+    }
+    assert!(logged().iter().any(|line| line.contains("because the host stops")), "{:#?}", logged());
+}
+
+#[tokio::test]
+async fn a_name_server_that_is_away_does_not_keep_a_host_from_stopping() {
+    let server = server();
+    // Connections are taken, and nothing is ever said.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let wanted = Publication {
+        is_removed_on_stop: true,
+        server: Some(silent.local_addr().unwrap()),
+        ..publication(&server, "kms.a.test", &["a.test"])
+    };
+    let (_sender, receiver) = watch::channel(Some(wanted));
+    let begin = std::time::Instant::now();
+    beside(receiver, PACE, async { drop(silent.accept().await.unwrap()) }).await;
+    assert!(begin.elapsed() < AT_STOP + Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(logged().iter().any(|line| line.contains("stay in DNS")), "{:#?}", logged());
 }
 
 /// Stands before a name server and lets nobody in while it is shut.

@@ -9,13 +9,13 @@ use std::ops::ControlFlow;
 use keymuster_core::id::ClientId;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::types::Value;
-use rusqlite::{Row, Transaction, params_from_iter};
+use keymuster_service::sql::Value;
+use keymuster_service::sql::{Row, Transaction, params_from_iter};
 
 use crate::store::{parsed, seconds, timestamp};
 
 /// What lists show of a client and edition.
-const COLUMNS: &str = "c.last_asked, c.lease_expires, c.answered_by, c.released_at, \
+const COLUMNS: &str = "c.number, c.last_asked, c.lease_expires, c.answered_by, c.released_at, \
      d.first_asked, d.address, d.name, d.system, d.product_version, EXISTS (SELECT 1 FROM shared_identity s \
      WHERE s.publisher = c.publisher AND s.client_id = c.client_id)";
 
@@ -36,6 +36,8 @@ const LAST: &str = "\u{10ffff}\u{10ffff}";
 /// One client and edition with its description.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listed {
+    /// Its own number.
+    pub number: i64,
     /// The publisher's number.
     pub publisher: i64,
     /// The edition's number.
@@ -67,19 +69,19 @@ pub struct Listed {
 /// What an index alone tells of a client and edition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Brief {
+    /// Its own number.
+    pub number: i64,
     /// The publisher's number.
     pub publisher: i64,
     /// The edition's number.
     pub edition: u16,
-    /// The client's id as it is stored.
-    pub client: String,
     /// When it was last counted; 0 where an administrator released it.
     pub last_asked: Timestamp,
     /// When its newest lease ends, unless it was given back.
     pub lease_expires: Option<Timestamp>,
 }
 
-/// What a list is ordered by; equal ones stand in the order of their ids.
+/// What a list is ordered by; equal ones stand in the order of their ids, and in that of [`Order::is_brief`] by their numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
     /// The machine's name, whatever the case of its letters.
@@ -115,7 +117,9 @@ pub enum Key {
 pub struct Place {
     /// The value by which the list is ordered.
     pub key: Key,
-    /// The client's id as it is stored.
+    /// The number of client and edition, where equal ones stand by it; else 0.
+    pub number: i64,
+    /// The client's id as it is stored, where equal ones stand by it, with publisher and edition; else empty.
     pub client: String,
     /// The publisher's number.
     pub publisher: i64,
@@ -183,19 +187,17 @@ impl Order {
             Order::LastAsked => Key::Number(seconds(row.last_asked)),
             Order::LeaseEnd => Key::Number(row.lease_expires.map_or(0, seconds)),
         };
-        Place { key, client: row.client.to_string(), publisher: row.publisher, edition: row.edition }
+        if self.is_brief() {
+            return Place::numbered(key, row.number);
+        }
+        let Listed { publisher, edition, .. } = *row;
+        Place { key, number: 0, client: row.client.to_string(), publisher, edition }
     }
 
     /// Where a client stands in one of the orders that [`briefs`] reads.
     pub fn place_of_brief(self, brief: &Brief) -> Place {
         let key = if self == Order::LastAsked { Some(brief.last_asked) } else { brief.lease_expires };
-        let Brief { publisher, edition, client, .. } = brief;
-        Place {
-            key: Key::Number(key.map_or(0, seconds)),
-            client: client.clone(),
-            publisher: *publisher,
-            edition: *edition,
-        }
+        Place::numbered(Key::Number(key.map_or(0, seconds)), brief.number)
     }
 
     /// A place before all rows.
@@ -205,7 +207,14 @@ impl Order {
             Direction::Down => (i64::MAX, LAST),
         };
         let key = if self == Order::Name { Key::Text(text.to_owned()) } else { Key::Number(number) };
-        Place { key, client: text.to_owned(), publisher: number, edition: 0 }
+        Place { key, number, client: text.to_owned(), publisher: number, edition: 0 }
+    }
+}
+
+impl Place {
+    /// A place in an order in which equal ones stand by their numbers.
+    pub fn numbered(key: Key, number: i64) -> Place {
+        Place { key, number, client: String::new(), publisher: 0, edition: 0 }
     }
 }
 
@@ -228,13 +237,13 @@ pub fn briefs(
     list: List<'_>,
     mut visit: impl FnMut(Brief) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<(), Failure> {
-    each(tx, list, "client c", "c.last_asked, c.lease_expires", |row| {
+    each(tx, list, "client c", "c.number, c.last_asked, c.lease_expires", |row| {
         let brief = Brief {
             publisher: row.get(0)?,
             edition: row.get(1)?,
-            client: row.get(2)?,
-            last_asked: timestamp(row.get(4)?),
-            lease_expires: lease_end(row.get(5)?),
+            number: row.get(4)?,
+            last_asked: timestamp(row.get(5)?),
+            lease_expires: lease_end(row.get(6)?),
         };
         visit(brief)
     })
@@ -249,15 +258,22 @@ pub fn rows(
     each(tx, list, DETAIL_FIRST, COLUMNS, |row| Ok(visit(read(row, 4)?)))
 }
 
-/// The row of a client.
-pub fn row(tx: &Transaction<'_>, publisher: i64, client: &str, edition: u16) -> Result<Option<Listed>, Failure> {
-    let sql = format!(
-        "SELECT c.publisher, c.edition, c.client_id, {COLUMNS} FROM {CLIENT_FIRST} \
-         WHERE c.publisher = ?1 AND c.client_id = ?2 AND c.edition = ?3"
-    );
+/// The row of a client and edition.
+pub fn row(tx: &Transaction<'_>, publisher: i64, client: ClientId, edition: u16) -> Result<Option<Listed>, Failure> {
+    let of = [publisher.into(), client.to_string().into(), i64::from(edition).into()];
+    one(tx, "c.publisher = ?1 AND c.client_id = ?2 AND c.edition = ?3", of.into())
+}
+
+/// The same by its number.
+pub fn numbered(tx: &Transaction<'_>, number: i64) -> Result<Option<Listed>, Failure> {
+    one(tx, "c.number = ?1", vec![number.into()])
+}
+
+fn one(tx: &Transaction<'_>, condition: &str, bound: Vec<Value>) -> Result<Option<Listed>, Failure> {
+    let sql = format!("SELECT c.publisher, c.edition, c.client_id, {COLUMNS} FROM {CLIENT_FIRST} WHERE {condition}");
     let mut statement = tx.prepare_cached(&sql)?;
-    let mut rows = statement.query(rusqlite::params![publisher, client, edition])?;
-    rows.next()?.map(|row| read(row, 3)).transpose()
+    let mut rows = statement.query(params_from_iter(bound))?;
+    rows.next()?.map(|row| read(&row, 3)).transpose()
 }
 
 /// Every row behind a place: publisher, edition, client, the key, then `columns`.
@@ -274,10 +290,16 @@ fn each(
         Direction::Up => (">", ""),
         Direction::Down => ("<", " DESC"),
     };
+    // An index stands still where every equal one has a place of its own.
+    let (client, equals, bounds, columns_of_place) = if order.is_brief() {
+        ("''", "c.number", "?2", &[5][..])
+    } else {
+        ("d.client_id", "d.client_id, d.publisher, d.edition", "?2, ?3, ?4", &[3, 1, 2][..])
+    };
     let arm = |source: String| {
         format!(
-            "SELECT {t}.publisher, {t}.edition, {t}.client_id, {key}, {columns} FROM {from} WHERE {source} \
-             AND ({key}, {t}.client_id, {t}.publisher, {t}.edition) {beyond} (?1, ?2, ?3, ?4)"
+            "SELECT {t}.publisher, {t}.edition, {client}, {key}, {columns} FROM {from} WHERE {source} \
+             AND ({key}, {equals}) {beyond} (?1, {bounds})"
         )
     };
     let arms: Vec<String> = sources(editions, t, order.is_brief()).into_iter().map(arm).collect();
@@ -285,21 +307,19 @@ fn each(
         return Ok(());
     }
     // The database merges what each source gives in order; nothing is sorted.
-    let sql = format!("{} ORDER BY 4{sense}, 3{sense}, 1{sense}, 2{sense}", arms.join(" UNION ALL "));
+    let by = columns_of_place.iter().map(|column| format!(", {column}{sense}")).collect::<String>();
+    let sql = format!("{} ORDER BY 4{sense}{by}", arms.join(" UNION ALL "));
     let after = after.cloned().unwrap_or_else(|| order.begin(direction));
     let key = match after.key {
         Key::Number(number) => Value::Integer(number),
         Key::Text(text) => Value::Text(text),
     };
-    let after = [key, after.client.into(), after.publisher.into(), i64::from(after.edition).into()];
-    let mut statement = tx.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(after))?;
-    while let Some(row) = rows.next()? {
-        if visit(row)?.is_break() {
-            break;
-        }
-    }
-    Ok(())
+    let after = if order.is_brief() {
+        vec![key, after.number.into()]
+    } else {
+        vec![key, after.client.into(), after.publisher.into(), i64::from(after.edition).into()]
+    };
+    tx.each_row(&sql, params_from_iter(after), |row| visit(row))
 }
 
 /// How many rows a range has, as far as there are at most `max`.
@@ -319,7 +339,7 @@ pub fn within(tx: &Transaction<'_>, editions: &Editions, range: &Range, max: u64
         let mut statement = tx.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(bounds(range)))?;
         while let Some(row) = rows.next()? {
-            found.push(read(row, 3)?);
+            found.push(read(&row, 3)?);
         }
     }
     Ok(found)
@@ -349,7 +369,7 @@ fn statements(editions: &Editions, range: &Range, want: Want, max: u64) -> Vec<S
     let by_edition = matches!(range, Range::LeaseEnd(..) | Range::LastAsked(..));
     let statement = |source: String| match want {
         Want::Count => {
-            format!("SELECT count(*) FROM (SELECT 1 FROM {narrow} WHERE {source} AND {within} LIMIT {max}) AS some")
+            format!("SELECT count(*) FROM (SELECT 1 FROM {narrow} WHERE {source} AND {within} LIMIT {max}) AS found")
         }
         Want::Rows => format!(
             "SELECT c.publisher, c.edition, c.client_id, {COLUMNS} FROM {whole} WHERE {source} AND {within} LIMIT {max}"
@@ -389,16 +409,17 @@ fn read(row: &Row<'_>, first: usize) -> Result<Listed, Failure> {
         publisher: row.get(0)?,
         edition: row.get(1)?,
         client: parsed(&client, "client", "client_id", &client)?,
-        last_asked: timestamp(row.get(first)?),
-        lease_expires: lease_end(row.get(first + 1)?),
-        is_answered: row.get::<_, Option<i64>>(first + 2)?.is_some(),
-        released_at: row.get::<_, Option<i64>>(first + 3)?.map(timestamp),
-        first_asked: timestamp(row.get(first + 4)?),
-        address: row.get(first + 5)?,
-        name: row.get(first + 6)?,
-        system: row.get(first + 7)?,
-        product_version: row.get(first + 8)?,
-        is_shared: row.get(first + 9)?,
+        number: row.get(first)?,
+        last_asked: timestamp(row.get(first + 1)?),
+        lease_expires: lease_end(row.get(first + 2)?),
+        is_answered: row.get::<_, Option<i64>>(first + 3)?.is_some(),
+        released_at: row.get::<_, Option<i64>>(first + 4)?.map(timestamp),
+        first_asked: timestamp(row.get(first + 5)?),
+        address: row.get(first + 6)?,
+        name: row.get(first + 7)?,
+        system: row.get(first + 8)?,
+        product_version: row.get(first + 9)?,
+        is_shared: row.get(first + 10)?,
     })
 }
 

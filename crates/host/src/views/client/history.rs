@@ -11,7 +11,7 @@ use keymuster_core::lease::{self, Position};
 use keymuster_core::request::ClientRequest;
 use keymuster_core::time::Timestamp;
 use keymuster_service::database::Failure;
-use rusqlite::Transaction;
+use keymuster_service::sql::Transaction;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -16,8 +16,8 @@ pub(super) fn write(place: &Place, order: Order, direction: Direction) -> String
         Key::Number(number) => number.to_string(),
         Key::Text(text) => text.clone(),
     };
-    let Place { client, publisher, edition, .. } = place;
-    let text = format!("{}\n{client}\n{publisher}\n{edition}\n{key}", list(order, direction));
+    let Place { number, client, publisher, edition, .. } = place;
+    let text = format!("{}\n{number}\n{client}\n{publisher}\n{edition}\n{key}", list(order, direction));
     URL_SAFE_NO_PAD.encode(text)
 }
 
@@ -27,15 +27,16 @@ pub(super) fn read(cursor: &str, order: Order, direction: Direction) -> Option<P
         return None;
     }
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    let mut parts = text.splitn(5, '\n');
+    let mut parts = text.splitn(6, '\n');
     if parts.next()? != list(order, direction) {
         return None;
     }
-    let client: ClientId = parts.next()?.parse().ok()?;
+    let (number, client) = (parts.next()?.parse().ok()?, parts.next()?);
+    let client = if order.is_brief() { String::new() } else { client.parse::<ClientId>().ok()?.to_string() };
     let (publisher, edition) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     let key = parts.next()?;
     let key = if order == Order::Name { Key::Text(key.to_owned()) } else { Key::Number(key.parse().ok()?) };
-    Some(Place { key, client: client.to_string(), publisher, edition })
+    Some(Place { key, number, client, publisher, edition })
 }
 
 /// The list that a place belongs to.
@@ -49,9 +50,9 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_to_its_own_list_alone() {
-        let client = "08".repeat(16);
-        for (order, key) in [(Order::Name, Key::Text("pc-1\nx".to_owned())), (Order::LeaseEnd, Key::Number(-5))] {
-            let place = Place { key, client: client.clone(), publisher: 3, edition: 65_535 };
+        let key = Key::Text("pc-1\nx".to_owned());
+        let named = Place { key, number: 0, client: "08".repeat(16), publisher: 3, edition: 65_535 };
+        for (order, place) in [(Order::Name, named), (Order::LeaseEnd, Place::numbered(Key::Number(-5), 7))] {
             let cursor = write(&place, order, Direction::Down);
             assert_eq!(read(&cursor, order, Direction::Down), Some(place));
             assert_eq!(read(&cursor, order, Direction::Up), None);

@@ -18,6 +18,9 @@ use keymuster_service::Env;
 use keymuster_service::exit::Coded;
 
 use crate::certify::problem;
+use crate::outgoing::{self, Trust};
+use crate::serving::Serving;
+use crate::settings::TlsPolicy;
 use crate::site::Publisher;
 
 /// How long the server may take to answer; it is on this machine.
@@ -27,7 +30,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Prober {
     agent: ureq::Agent,
-    address: SocketAddr,
+    /// With the scheme by which the host takes requests.
+    address: String,
     host: HostId,
     client: ClientId,
     key: SecretKey,
@@ -36,11 +40,13 @@ pub struct Prober {
 
 impl Prober {
     /// Asks the host with this id where it listens.
-    pub fn new(listening: SocketAddr, host: HostId, env: Env) -> Prober {
-        let config = ureq::Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).http_status_as_error(false);
-        let agent = config.proxy(None).max_redirects(0).build().into();
+    pub fn new(serving: &Serving, host: HostId, env: Env) -> Result<Prober, Coded> {
+        let is_required = serving.tls.as_ref().is_some_and(|tls| TlsPolicy::named(&tls.policy) == TlsPolicy::Require);
+        let scheme = if is_required { "https" } else { "http" };
+        let address = format!("{scheme}://{}", reachable(serving.clients));
+        let agent = outgoing::agent(&address, ANSWER_WITHIN, Trust::Signature)?;
         let (client, key) = (ClientId::from_bytes(env.random()), SecretKey::from_seed(&env.random()));
-        Prober { agent, address: reachable(listening), host, client, key, env }
+        Ok(Prober { agent, address, host, client, key, env })
     }
 
     /// What the host would answer to a new client that asks for `edition`; or its refusal, or why there is no answer.
@@ -84,7 +90,7 @@ impl Prober {
     }
 
     fn post(&self, request: &[u8]) -> Result<Vec<u8>, Coded> {
-        let target = format!("http://{}/v1/activate", self.address);
+        let target = format!("{}/v1/activate", self.address);
         let sent = self.agent.post(&target).header("content-type", "application/cose").send(request);
         let mut response = sent.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
