@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt as _;
 
 use anyhow::{Context as _, Result};
 
-use crate::process;
+use crate::{process, setup};
 
 /// What is passed on.
 #[derive(clap::Args)]
@@ -17,8 +17,9 @@ pub struct Options {
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct BenchOptions {
-    /// Which benchmark, and its options: `grant`, `client`, `console` or `footprint`; `grant --help` lists them
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    /// Which benchmark, and its options: `grant`, `rate`, `client`, `console` or `footprint`; `grant --help` lists them.
+    /// Without one the whole that is published: `whole --help`, with `--publish` into the documents
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
 
@@ -29,7 +30,42 @@ pub fn demo(options: &Options) -> Result<()> {
 
 /// Runs a benchmark, built with optimisation, in a process of its own.
 pub fn bench(options: &BenchOptions) -> Result<()> {
-    run("bench", "release", &["--release"], &options.arguments)
+    let is_named = options.arguments.first().is_some_and(|first| !first.starts_with('-'));
+    let whole = (!is_named).then(|| "whole".to_owned());
+    let arguments: Vec<String> = whole.into_iter().chain(options.arguments.iter().cloned()).collect();
+    run("bench", "release", &["--release"], &arguments)
+}
+
+/// Options of `cargo xtask load`.
+#[derive(clap::Args)]
+pub struct LoadOptions {
+    /// Which load, and its options: `storm`, `idle` or `steady`; `storm --help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    arguments: Vec<String>,
+}
+
+/// Puts load on a host, built with optimisation, as latencies are measured.
+pub fn load(options: &LoadOptions) -> Result<()> {
+    run("load", "release", &["--release"], &options.arguments)
+}
+
+/// Runs the soak, with clocks that can be put.
+pub fn soak(options: &Options) -> Result<()> {
+    setup::run()?;
+    run("soak", "debug", &[], &options.arguments)
+}
+
+/// Runs the crash tests, in their long form.
+pub fn crash(arguments: &[String]) -> Result<()> {
+    setup::run()?;
+    run("crash", "debug", &[], arguments)
+}
+
+/// Runs the failover tests.
+pub fn failover(arguments: &[String]) -> Result<()> {
+    setup::run()?;
+    setup::for_failover()?;
+    run("failover", "debug", &[], arguments)
 }
 
 /// Becomes the program, so that Ctrl-C reaches it alone.

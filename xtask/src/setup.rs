@@ -1,9 +1,13 @@
 //! `cargo xtask setup`: what the tests need beyond Rust, installed once and then recognised in a blink.
 //!
-//! The tests talk to a real name server (BIND), reach machines through a real SSH server (OpenSSH), have units checked by
-//! `systemd-analyze`, and use the console with a real browser (Chromium); what comes from PyPI and npm is in [`pinned`].
+//! The tests talk to real name servers (BIND, dnsmasq), reach machines through a real SSH server (OpenSSH), have units checked by
+//! `systemd-analyze`, use the console with a real browser (Chromium), order certificates from a real ACME server
+//! ([`pebble`]), keep a host in a real PostgreSQL, and pull cables in networks of their own while clocks are put (nftables, faketime). Packages are built and checked by Debian's tools, and installed in a small Debian
+//! of their own ([`debian`]). What comes from PyPI and npm is in [`pinned`].
 //! Servers are only ever started by a test, with a configuration of its own: the services of the packages must not run.
 
+mod debian;
+mod pebble;
 mod pinned;
 
 use std::path::Path;
@@ -26,6 +30,12 @@ const NAME_SERVER: Package = Package {
     is_present: || Path::new("/usr/sbin/named").exists() || starts("named", "-v"),
     units: &["named.service"],
 };
+/// The command by which people change a zone that changes at run time.
+const NAME_CHANGER: Package =
+    Package { name: "bind9-dnsutils", is_present: || Path::new("/usr/bin/nsupdate").exists(), units: &[] };
+/// Its program alone, without the service.
+const SMALL_NAME_SERVER: Package =
+    Package { name: "dnsmasq-base", is_present: || Path::new("/usr/sbin/dnsmasq").exists(), units: &[] };
 /// The server insists on being started by its full path, so that is where the tests look. Clients come with it.
 const SSH_SERVER: Package = Package {
     name: "openssh-server",
@@ -44,6 +54,18 @@ const FONTS: Package = Package {
     is_present: || Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists(),
     units: &[],
 };
+/// Its servers are started by tests alone, each in a directory of its own.
+const DATABASE: Package = Package {
+    name: "postgresql-15",
+    is_present: || Path::new("/usr/lib/postgresql/15/bin/initdb").exists(),
+    units: &["postgresql@15-main.service", "postgresql.service"],
+};
+/// A firewall in a network of its own, behind which a doctor looks in vain.
+const FIREWALL: Package =
+    Package { name: "iptables", is_present: || Path::new("/usr/sbin/iptables").exists(), units: &[] };
+const FILTERS: Package =
+    Package { name: "nftables", is_present: || starts("nft", "--version"), units: &["nftables.service"] };
+const CLOCKS: Package = Package { name: "faketime", is_present: || starts("faketime", "--version"), units: &[] };
 const NODE: Package = Package { name: "nodejs", is_present: || starts("node", "--version"), units: &[] };
 const NPM: Package = Package { name: "npm", is_present: || starts("npm", "--version"), units: &[] };
 const PYTHON: Package = Package { name: "python3", is_present: || starts("python3", "--version"), units: &[] };
@@ -53,19 +75,78 @@ const PYTHON_VENV: Package = Package {
     units: &[],
 };
 
+/// Makes packages; with it comes what packs them.
+const DEBHELPER: Package = Package { name: "debhelper", is_present: || Path::new("/usr/bin/dh").exists(), units: &[] };
+/// Knows Debian's rules for packages.
+const LINTIAN: Package = Package { name: "lintian", is_present: || starts("lintian", "--version"), units: &[] };
+const DEBIAN_MAKER: Package =
+    Package { name: "mmdebstrap", is_present: || starts("mmdebstrap", "--version"), units: &[] };
+const NETWORK: Package = Package { name: "iproute2", is_present: || starts("ip", "-Version"), units: &[] };
+
 /// What the tests start.
-const TESTED_WITH: [Package; 7] = [NAME_SERVER, SSH_SERVER, SYSTEMD, BROWSER, BROWSER_DRIVER, FONTS, NODE];
+const TESTED_WITH: [Package; 16] = [
+    NAME_SERVER,
+    NAME_CHANGER,
+    SMALL_NAME_SERVER,
+    SSH_SERVER,
+    SYSTEMD,
+    BROWSER,
+    BROWSER_DRIVER,
+    FONTS,
+    DATABASE,
+    NODE,
+    DEBHELPER,
+    LINTIAN,
+    NETWORK,
+    FIREWALL,
+    FILTERS,
+    CLOCKS,
+];
 /// What only the installation of pinned packages needs.
 const INSTALLED_WITH: [Package; 3] = [PYTHON, PYTHON_VENV, NPM];
+/// What only the making of a Debian needs.
+const MADE_WITH: [Package; 1] = [DEBIAN_MAKER];
+
+/// Keeps a PostgreSQL whose leader changes when it fails.
+const PATRONI: Package =
+    Package { name: "patroni", is_present: || Path::new("/usr/bin/patroni").exists(), units: &["patroni.service"] };
+/// Where Patroni keeps who leads, and what it speaks to it by.
+const ETCD: Package =
+    Package { name: "etcd-server", is_present: || Path::new("/usr/bin/etcd").exists(), units: &["etcd.service"] };
+const ETCD_FOR_PYTHON: Package = Package {
+    name: "python3-etcd",
+    is_present: || succeeds(&mut program("/usr/bin/python3", &["-c", "import etcd"])),
+    units: &[],
+};
+/// What only the long failover tests start.
+const FAILOVER_WITH: [Package; 3] = [PATRONI, ETCD, ETCD_FOR_PYTHON];
+
+/// By which the crash tests mount a file system of their own. It comes with the kernel, and no package brings it.
+const FILE_SYSTEMS: &str = "/dev/fuse";
 
 /// Installs whatever is missing.
 pub fn run() -> Result<()> {
+    if !Path::new(FILE_SYSTEMS).exists() {
+        eprintln!(
+            "setup: there is no {FILE_SYSTEMS}, so power cuts and failing disks are not played: run `modprobe fuse` as \
+             root, or start the container with `--device {FILE_SYSTEMS} --cap-add SYS_ADMIN`"
+        );
+    }
     install_missing(&TESTED_WITH)?;
     if !pinned::are_ready() {
         install_missing(&INSTALLED_WITH)?;
         pinned::install()?;
     }
-    Ok(())
+    if !debian::is_ready() {
+        install_missing(&MADE_WITH)?;
+        debian::make()?;
+    }
+    pebble::install()
+}
+
+/// Installs what the failover tests need beside that.
+pub fn for_failover() -> Result<()> {
+    install_missing(&FAILOVER_WITH)
 }
 
 fn starts(name: &str, argument: &str) -> bool {

@@ -14,6 +14,12 @@ pub struct Options {
     filter: Option<String>,
 }
 
+/// Runs the tests of one test program that take minutes, which shows what it is at.
+pub fn long(name: &str) -> Result<()> {
+    setup::run()?;
+    run_command(&mut cargo(&["test", "--workspace", "--locked", "--test", name, "--", "--ignored", "--nocapture"]))
+}
+
 pub fn run(options: &Options) -> Result<()> {
     setup::run()?;
     run_command(&mut cargo(&["build", "--workspace", "--bins", "--tests", "--locked"]))?;

@@ -16,6 +16,7 @@ mod profile;
 mod reports;
 mod requests;
 mod revoked;
+mod tokens;
 mod trust;
 mod world;
 
@@ -61,6 +62,7 @@ fn files() -> Vec<(&'static str, Vec<Vector>)> {
         ("bundles.json", bundles::vectors()),
         ("catalogue-packs.json", answers::packs()),
         ("catalogues.json", catalogues::vectors()),
+        ("client-tokens.json", tokens::vectors()),
         ("documents.json", bodies::vectors().into_iter().chain(reports::documents()).collect()),
         ("entitlement-answers.json", limits::entitlements()),
         ("envelopes.json", envelopes::vectors()),
@@ -133,8 +135,10 @@ fn render(vectors: &[Vector]) -> Result<String> {
             ("decoded", vector.decoded.clone()),
         ];
         let mut lines = Vec::new();
-        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
-            lines.push(format!("    \"{name}\": {}", serde_json::to_string(value)?));
+        for (name, mut value) in members.into_iter().filter(|(_, value)| !value.is_null()) {
+            // Whether members keep their order depends on what else is built.
+            value.sort_all_objects();
+            lines.push(format!("    \"{name}\": {}", serde_json::to_string(&value)?));
         }
         paragraphs.push(format!("  {{\n{}\n  }}", lines.join(",\n")));
     }

@@ -2,9 +2,15 @@
 
 pub mod client;
 pub mod console;
+pub mod document;
+pub mod figures;
 pub mod footprint;
 pub mod grant;
+mod picture;
 mod primitives;
+pub mod rate;
+mod tls;
+pub mod whole;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -27,7 +33,18 @@ struct Host {
 
 impl Host {
     fn start(data_dir: &Path) -> anyhow::Result<Host> {
-        let mut command = programs::command("keymuster-host")?;
+        Host::start_by(programs::command("keymuster-host")?, data_dir)
+    }
+
+    /// Starts it so that all its threads share the first core, as on a machine that has no other.
+    fn start_on_one_core(data_dir: &Path) -> anyhow::Result<Host> {
+        let host = programs::command("keymuster-host")?;
+        let mut command = std::process::Command::new("taskset");
+        command.args(["--cpu-list", "0"]).arg(host.get_program());
+        Host::start_by(command, data_dir)
+    }
+
+    fn start_by(mut command: std::process::Command, data_dir: &Path) -> anyhow::Result<Host> {
         command.arg("--data-dir").arg(data_dir).env("KEYMUSTER_LOG", "info");
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         let log = std::fs::File::create(data_dir.join("log"))?;

@@ -206,7 +206,7 @@ impl Host {
 
     /// A machine's client of this host, with a store of its own.
     pub fn client(&self, store: &Path, product: Product) -> anyhow::Result<Client> {
-        let host = HostAddress { host: self.address.ip().to_string(), port: self.address.port() };
+        let host = HostAddress { host: self.address.ip().to_string(), port: self.address.port(), tls_only: false };
         let settings = Settings { store: store.to_owned(), host: Some(host), ..Settings::default() };
         Ok(Client::open_with(product, settings)?)
     }

@@ -23,6 +23,11 @@ pub const VOLUME_EDITION: u16 = 1;
 /// The edition that is licensed by seats.
 pub const SEAT_EDITION: u16 = 2;
 
+/// Undoes the newest migration of a host's database: what is left is one as the version before has left it.
+pub const DOWN: &str = "ALTER TABLE epoch DROP COLUMN cause; ALTER TABLE epoch DROP COLUMN shown_epoch;
+                        ALTER TABLE epoch DROP COLUMN shown_sequence; ALTER TABLE epoch DROP COLUMN client_id;
+                        DROP TABLE schema_reader";
+
 /// A publisher whose keys are known.
 #[derive(Debug)]
 pub struct Publisher {
@@ -150,7 +155,7 @@ impl Publisher {
         let mut home = Home::open(data_dir, &env)?;
         let key = self.key(KeyKind::Host, 1);
         let answer = self.answer(&home, &key, EntitlementId::from_bytes([3; 16]), now);
-        let tx = home.db.transaction()?;
+        let tx = home.db.writing()?;
         store::publisher::add(&tx, &self.trust.publisher, &self.trust.to_string(), &self.pack(now).to_bytes(), now)?;
         store::host_key::add(&tx, 1, &key, now)?;
         let asked = store::entitlement::Asked { request: Vec::new(), at: now };
@@ -168,7 +173,7 @@ impl Publisher {
         let key = self.key(KeyKind::Host, 1);
         let id = EntitlementId::from_bytes(env.random());
         let answer = self.answer(&home, &key, id, env.now());
-        let tx = home.db.transaction()?;
+        let tx = home.db.writing()?;
         store::entitlement::set_answer(&tx, 1, key.id(), &answer.to_bytes())?;
         tx.commit()?;
         Ok(id)

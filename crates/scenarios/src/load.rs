@@ -1,8 +1,20 @@
 //! Load on a host: machines with keys of their own, and connections that carry their requests as fast as they are answered.
+//!
+//! Below are the load tests (`cargo xtask load`): a crowd whose requests come when they are due, whatever the host does.
+
+pub mod book;
+pub mod crowd;
+pub mod idle;
+pub mod report;
+pub mod site;
+pub mod steady;
+pub mod storm;
+pub mod watch;
 
 use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use keymuster_core::document::{self, Signed};
@@ -11,9 +23,25 @@ use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::signature::SecretKey;
 use keymuster_core::time::Timestamp;
 use keymuster_service::Env;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 /// How long an answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// From the moment at which a load test is ready to the first request.
+const START_IN: Duration = Duration::from_millis(200);
+/// Parts of a load test in its report.
+const SLICES: f64 = 12.0;
+
+/// Where machines ask from.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+fn progress(text: &str) {
+    // Progress that cannot be shown is not missed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
 
 /// A machine that asks for leases.
 #[derive(Clone, Debug)]
@@ -52,6 +80,12 @@ impl Machine {
     pub fn name(number: u64) -> String {
         let scattered = number.wrapping_mul(0x9e37_79b9) % 1_000_000;
         format!("pc-{scattered:06}.site-{}.example.test", number % 40)
+    }
+
+    /// From where the machine with this number asks in a load test: each has an address of its own, as in life.
+    pub fn own_address(number: u64) -> Ipv4Addr {
+        let [.., b, c, d] = number.to_be_bytes();
+        Ipv4Addr::new(127, b.wrapping_add(16), c, d)
     }
 
     /// The machine's public key.
@@ -112,10 +146,10 @@ impl Machine {
     }
 }
 
-/// A connection that is kept alive.
+/// A connection that is kept alive, over TCP or over TLS.
 #[derive(Debug)]
-pub struct Connection {
-    stream: BufReader<TcpStream>,
+pub struct Connection<S = TcpStream> {
+    stream: BufReader<S>,
     address: SocketAddr,
 }
 
@@ -146,12 +180,28 @@ impl Answer {
 impl Connection {
     /// Connects.
     pub fn open(address: SocketAddr) -> io::Result<Connection> {
-        let stream = TcpStream::connect_timeout(&address, ANSWER_WITHIN)?;
+        Connection::over(TcpStream::connect_timeout(&address, ANSWER_WITHIN)?)
+    }
+
+    /// Takes over a stream that is connected already.
+    pub fn over(stream: TcpStream) -> io::Result<Connection> {
+        let address = stream.peer_addr()?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_WITHIN))?;
         Ok(Connection { stream: BufReader::new(stream), address })
     }
+}
 
+impl Connection<StreamOwned<ClientConnection, TcpStream>> {
+    /// Connects over TLS, whatever certificate is shown; the handshake is done with the first request.
+    pub fn open_tls(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Self> {
+        let stream = Connection::open(address)?.stream.into_inner();
+        let tls = ClientConnection::new(Arc::clone(config), address.ip().into()).map_err(io::Error::other)?;
+        Ok(Connection { stream: BufReader::new(StreamOwned::new(tls, stream)), address })
+    }
+}
+
+impl<S: io::Read + io::Write> Connection<S> {
     /// Sends one request and reads its answer.
     pub fn post(&mut self, path: &str, body: &[u8]) -> io::Result<Answer> {
         self.send_post(path, body)?;

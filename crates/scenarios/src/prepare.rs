@@ -1,7 +1,9 @@
 //! A ledger that knows many clients already, written without asking a host for each.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::Path;
+use std::thread;
 
 use anyhow::Context as _;
 use keymuster_core::document::payload;
@@ -18,22 +20,45 @@ use keymuster_host::store::shared_identity::Place;
 use keymuster_host::store::{self, client, ledger};
 use keymuster_service::Env;
 
+use crate::crash::figures::Progress;
 use crate::fixture::{Publisher, VOLUME_EDITION};
 use crate::load::Machine;
 
 /// Clients in one transaction.
 const BATCH: u64 = 10_000;
 
-/// Makes an entitled host whose ledger knows machines 0 to `clients`, most with a lease.
-///
-/// Only the first `with_keys` have their true public key, as making a million takes half a minute; the others get bytes.
+/// Which machines a ledger knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Machines 0 to this number, most with a lease.
+    pub clients: u64,
+    /// The first so many may ask: they have their true public key, and asked within the last day.
+    pub with_keys: u64,
+    /// From where machines ask that have a key.
+    pub address: fn(u64) -> Ipv4Addr,
+}
+
+/// Makes an entitled host whose ledger knows machines 0 to `clients`, of which the first `with_keys` may ask, from this
+/// machine.
 pub fn host_with_clients(data_dir: &Path, publisher: &Publisher, clients: u64, with_keys: u64) -> anyhow::Result<()> {
+    host_that_knows(data_dir, publisher, Known { clients, with_keys, address: |_| Ipv4Addr::LOCALHOST })
+}
+
+/// Makes an entitled host whose ledger knows these machines.
+pub fn host_that_knows(data_dir: &Path, publisher: &Publisher, known: Known) -> anyhow::Result<()> {
     let mut home = publisher.entitle_host(data_dir)?;
-    home.db.pragma_update(None, "synchronous", "off")?;
-    for first in (0..clients).step_by(BATCH as usize) {
-        write(&mut home, first..clients.min(first + BATCH), with_keys)?;
+    home.db.execute_batch("PRAGMA synchronous = off")?;
+    let mut progress = Progress::new("times 10,000 clients written", known.clients / BATCH);
+    for first in (0..known.clients).step_by(BATCH as usize) {
+        let numbers = first..known.clients.min(first + BATCH);
+        let is_whole = numbers.end - numbers.start == BATCH;
+        write(&mut home, numbers, known)?;
+        // Small ledgers are made in no time.
+        if is_whole {
+            progress.step();
+        }
     }
-    home.db.pragma_update(None, "synchronous", "full")?;
+    home.db.execute_batch("PRAGMA synchronous = full")?;
     home.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(())
 }
@@ -44,21 +69,22 @@ pub fn what_happened(data_dir: &Path) -> anyhow::Result<()> {
     let now = env.now();
     let mut home = Home::open(data_dir, &env)?;
     let publisher = home.site.publishers.first().context("no publisher")?.trust.publisher.clone();
-    let tx = home.db.transaction()?;
+    let tx = home.db.writing()?;
     for number in 0..400 {
         let seat = Held { fence: number + 1, free_at: now.plus(DAY).plus(number), is_reclaimed: false };
-        let taken = store::seat::Taken { pool: "pool", client: Machine::numbered(number).id, seat };
+        let (client, since) = (Machine::numbered(number).id, now);
+        let taken = store::seat::Taken { pool: "pool", client, seat, since };
         store::seat::take(&tx, 1, &taken, now)?;
     }
     for number in 0..u64::from(store::refusal::KEPT) {
         let request = Machine::numbered(number).ask(Act::Activate, &publisher, VOLUME_EDITION, &env);
         let refusal = Refusal::ThresholdNotMet { count: number, need: 1_000_000, retry_after_secs: 7200 };
-        let address = address(number, false).to_string();
+        let address = address(number).to_string();
         let said = store::refusal::Said { request: &request, refusal: &refusal, address: &address, answered_at: None };
         store::refusal::note(&tx, 1, &said, now.minus(10_000 - number))?;
     }
     for number in 0..3_000 {
-        let addresses = [address(number, false), address(number + 1, false)].map(|address| address.to_string());
+        let addresses = [address(number), address(number + 1)].map(|address| address.to_string());
         let place = |address| Place { address, name: None };
         let places = [place(&addresses[0]), place(&addresses[1])];
         store::shared_identity::note(&tx, 1, Machine::numbered(number).id, places, now.minus(number))?;
@@ -71,15 +97,31 @@ pub fn what_happened(data_dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write(home: &mut Home, numbers: std::ops::Range<u64>, with_keys: u64) -> anyhow::Result<()> {
+/// What is made of each number, on all cores: keys of machines take longer than their rows.
+pub fn in_parallel<T: Send>(numbers: Range<u64>, make: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let share = (numbers.end - numbers.start).div_ceil(cores).max(1);
+    thread::scope(|scope| {
+        let begins = numbers.clone().step_by(share as usize);
+        let make = &make;
+        let part = |begin: u64| {
+            let part = begin..numbers.end.min(begin + share);
+            scope.spawn(move || part.map(make).collect::<Vec<T>>())
+        };
+        let parts: Vec<_> = begins.map(part).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("nothing in it panics")).collect()
+    })
+}
+
+fn write(home: &mut Home, numbers: Range<u64>, known: Known) -> anyhow::Result<()> {
     let env = Env::system();
     let now = env.now();
+    let machines = in_parallel(numbers.clone(), Machine::numbered);
     let held = home.site.publishers.first().context("no publisher")?.clone();
-    let tx = home.db.transaction()?;
+    let tx = home.db.writing()?;
     let mut head = store::ledger::head(&tx, home.site.host)?.0;
-    for number in numbers {
-        let mut machine = Machine::numbered(number);
-        let has_key = number < with_keys;
+    for (number, mut machine) in numbers.zip(machines) {
+        let has_key = number < known.with_keys;
         let (asked, expires) = if has_key { (0, 180 * DAY) } else { age(number) };
         let asked = Machine::asked_before(number, now).minus(asked);
         let mut request = machine.ask(Act::Activate, &held.trust.publisher, VOLUME_EDITION, &env);
@@ -91,7 +133,7 @@ fn write(home: &mut Home, numbers: std::ops::Range<u64>, with_keys: u64) -> anyh
             let entry = ledger::Entry { kind: ledger::Kind::Lease, payload };
             head = ledger::append(&tx, &head, home.site.epoch, &entry, asked)?;
         }
-        let address = address(number, has_key).to_string();
+        let address = if has_key { (known.address)(number) } else { address(number) }.to_string();
         let row = client::Client {
             edition: VOLUME_EDITION,
             client_key: if has_key { machine.public_key() } else { [6; 32] },
@@ -124,10 +166,9 @@ fn age(number: u64) -> (u64, u64) {
     }
 }
 
-/// Whoever has a key may ask, which it does from this machine.
-fn address(number: u64, has_key: bool) -> Ipv4Addr {
+fn address(number: u64) -> Ipv4Addr {
     let [.., b, c, d] = number.to_be_bytes();
-    if has_key { Ipv4Addr::LOCALHOST } else { Ipv4Addr::new(10, b, c, d) }
+    Ipv4Addr::new(10, b, c, d)
 }
 
 fn lease(
@@ -158,6 +199,7 @@ fn lease(
         fingerprint: None,
         retry_secs: None,
         help_url: None,
+        transport: None,
         extensions: None,
     }
 }

@@ -3,9 +3,13 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+
+/// Longer than anything may take that a test waits for.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A program of the project, by the name of its package. All are built first, which is quick where nothing has changed.
 pub fn command(name: &str) -> anyhow::Result<Command> {
@@ -45,6 +49,28 @@ fn build(is_release: bool) -> anyhow::Result<()> {
     let status = cargo.status().context("cannot start cargo")?;
     anyhow::ensure!(status.success(), "cargo could not build the programs");
     Ok(())
+}
+
+/// Waits for something that process `pid` does, and kills the process if it takes too long, which ends the wait.
+pub fn bounded<T>(pid: u32, wait: impl FnOnce() -> T) -> T {
+    let (done, is_done) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_done.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                kill(pid);
+            }
+        });
+        let value = wait();
+        drop(done);
+        value
+    })
+}
+
+/// Kills a process that may have ended by itself; it is a child that nobody has waited for, so the number is still its own.
+pub fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
 }
 
 /// A started program. Dropping it kills it.

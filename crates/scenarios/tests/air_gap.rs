@@ -120,7 +120,7 @@ fn a_host_is_activated_by_pictures_alone_and_once() {
     let said = host.run(&["activate", "--request-qr", "--request-qr-png", &place.path("ask.png")], "").unwrap();
     assert!(said[0] == "QR code 1 of 1" && said[5].starts_with("\x1b[38;5;16;48;5;231m    █"), "{}", said[5]);
     let said = said.join("\n");
-    for expected in ["a window of 77 columns and 39 lines", "holds the whole host key", "--response-qr PICTURE"] {
+    for expected in ["a window of 81 columns and 41 lines", "holds the whole host key", "--response-qr PICTURE"] {
         assert!(said.contains(expected), "{expected:?} is missing in {said}");
     }
     let ask = place.pictures("ask");

@@ -18,7 +18,7 @@ use keymuster_scenarios::programs::{self, Running};
 const PROGRAMS: [&str; 3] = ["keymuster", "keymuster-host", "keymuster-authority"];
 /// What is in backquotes and neither runs nor stands in the sources: HTTP's own headers, and names and addresses with
 /// parts that somebody fills in.
-const ELSEWHERE: [&str; 7] = [
+const ELSEWHERE: [&str; 8] = [
     "Allow",
     "Content-Type",
     "Origin",
@@ -26,6 +26,7 @@ const ELSEWHERE: [&str; 7] = [
     "_keymuster._tcp.<domain>",
     "http://127.0.0.1:1689/livez",
     "/.well-known/openid-configuration",
+    "patronictl list",
 ];
 
 /// All that stands in backquotes in the texts of a code.
@@ -168,7 +169,10 @@ fn what_the_outside_world_does_to_a_server_has_a_code() {
     check_fails(&run("keymuster-host", &beneath_a_file, &["status"], ""), 3, &["(KM-415 store-unwritable)"]);
     check_fails(&run("keymuster-host", &beneath_a_file, &["activate"], ""), 3, &["(KM-415 store-unwritable)"]);
 
-    rusqlite::Connection::open(data_dir.join("host.db")).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let db = rusqlite::Connection::open(data_dir.join("host.db")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    db.execute("UPDATE schema_reader SET oldest = 99", []).unwrap();
+    drop(db);
     check_fails(&run("keymuster-host", &data_dir, &["activate"], ""), 3, &["schema 99", "(KM-413 database-newer)"]);
     fs::write(data_dir.join("host.db"), [b'x'; 9000]).unwrap();
     for command in ["activate", "status"] {
@@ -189,6 +193,7 @@ fn an_authority_names_what_the_outside_world_does_to_it() {
     drop(authority);
     let db = rusqlite::Connection::open(data_dir.join("authority.db")).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
+    db.execute("UPDATE schema_reader SET oldest = 99", []).unwrap();
     check_fails(&run("keymuster-authority", &data_dir, &["key", "list"], ""), 3, &["(KM-413 database-newer)"]);
 }
 

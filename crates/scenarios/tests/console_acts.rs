@@ -62,7 +62,7 @@ fn keep(place: &Place, client: ClientId) -> anyhow::Result<()> {
 }
 
 /// Runs a view on the database beside the host.
-fn view<T>(place: &Place, load: impl FnOnce(&rusqlite::Transaction<'_>, &Site) -> T) -> T {
+fn view<T>(place: &Place, load: impl FnOnce(&keymuster_service::sql::Transaction<'_>, &Site) -> T) -> T {
     let mut db = place.read();
     let tx = db.transaction().unwrap();
     let site = Site::load(&tx).unwrap();

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use keymuster_core::time::{DAY, Timestamp};
 use keymuster_host::site::Site;
@@ -15,7 +15,7 @@ use keymuster_service::{Env, database};
 
 /// A prepared ledger: every hundred clients hold all states that a machine gets into by itself, one name in ten is not
 /// sent, and each seventh id is shared.
-fn ledger(clients: u64) -> (tempfile::TempDir, rusqlite::Connection) {
+fn ledger(clients: u64) -> (tempfile::TempDir, keymuster_service::sql::Connection) {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("host");
     prepare::host_with_clients(&data_dir, &Publisher::new(1, 5), clients, 0).unwrap();
@@ -38,7 +38,11 @@ fn ledger(clients: u64) -> (tempfile::TempDir, rusqlite::Connection) {
 }
 
 /// All pages of a query, and how many there were.
-fn all(db: &mut rusqlite::Connection, query: &Query, now: Timestamp) -> (Vec<ClientRow>, u32, Option<u64>) {
+fn all(
+    db: &mut keymuster_service::sql::Connection,
+    query: &Query,
+    now: Timestamp,
+) -> (Vec<ClientRow>, u32, Option<u64>) {
     let tx = db.transaction().unwrap();
     let site = Site::load(&tx).unwrap();
     let (mut query, mut rows, mut pages) = (query.clone(), Vec::new(), 0);
@@ -54,7 +58,18 @@ fn all(db: &mut rusqlite::Connection, query: &Query, now: Timestamp) -> (Vec<Cli
     }
 }
 
-/// What a query should find, from a list of everything.
+/// All clients, in the order in which they came.
+fn everything(db: &mut keymuster_service::sql::Connection, now: Timestamp) -> Vec<ClientRow> {
+    let (mut rows, ..) = all(db, &Query { limit: Some(1000), ..sorted("first-seen", "up") }, now);
+    let mut statement = db.prepare("SELECT client_id, number FROM client").unwrap();
+    let numbers = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let numbers: HashMap<String, i64> = numbers.map(Result::unwrap).collect();
+    rows.sort_by_key(|row| numbers[&row.client]);
+    rows
+}
+
+/// What a query should find, from a list of everything. Where the order changes with each request, equal ones stay in the
+/// order in which they came; else they stand by their ids.
 fn expected(everything: &[ClientRow], query: &Query) -> Vec<ClientRow> {
     let begins = |text: &str, begin: &str| text.to_ascii_lowercase().starts_with(&begin.to_ascii_lowercase());
     let is_match = |row: &&ClientRow| {
@@ -72,7 +87,8 @@ fn expected(everything: &[ClientRow], query: &Query) -> Vec<ClientRow> {
         "lease-end" => (String::new(), row.lease_expires.unwrap_or(0)),
         _ => (String::new(), row.first_asked),
     };
-    rows.sort_by_key(|row| (key(row), row.client.clone()));
+    let is_by_id = !matches!(&*query.sort, "asked" | "lease-end");
+    rows.sort_by_key(|row| (key(row), is_by_id.then(|| row.client.clone())));
     if query.direction == "down" {
         rows.reverse();
     }
@@ -89,7 +105,7 @@ const SORTS: [&str; 4] = ["name", "asked", "lease-end", "first-seen"];
 fn every_search_filter_and_order_finds_what_a_list_of_everything_holds() {
     let (_directory, mut db) = ledger(400);
     let now = Env::system().now();
-    let (everything, ..) = all(&mut db, &sorted("first-seen", "up"), now);
+    let everything = everything(&mut db, now);
     assert_eq!(everything.len(), 400);
     let states: BTreeSet<&str> = everything.iter().map(|row| row.state.name()).collect();
     assert_eq!(states, State::ALL.map(State::name).into(), "the ledger has clients in every state");
@@ -130,7 +146,7 @@ fn every_search_filter_and_order_finds_what_a_list_of_everything_holds() {
 fn a_large_ledger_is_read_in_bounded_pieces_and_each_client_once() {
     let (_directory, mut db) = ledger(9_000);
     let now = Env::system().now();
-    let (everything, ..) = all(&mut db, &Query { limit: Some(1000), ..sorted("first-seen", "up") }, now);
+    let everything = everything(&mut db, now);
     assert_eq!(everything.len(), 9_000);
     let filters = [
         // More than are read through the index of a filter, and less than one row in forty of the list.

@@ -9,6 +9,7 @@ use common::{Host, Place};
 use keymuster_scenarios::console::{Answer, Console, SignedIn};
 use keymuster_scenarios::fixture::Publisher;
 use keymuster_scenarios::provider::{Provider, User};
+use keymuster_service::files::write_private;
 
 const BACK: &str = "/openid/back";
 
@@ -24,14 +25,14 @@ fn setup(more: &str) -> Setup {
     let provider = Provider::start(BACK).unwrap();
     let place = Place::new(Publisher::new(1, 1));
     let directory = place.data_dir.parent().unwrap();
-    std::fs::write(directory.join("secret"), provider.client_secret).unwrap();
+    write_private(&directory.join("secret"), provider.client_secret.as_bytes()).unwrap();
     let scopes = r#"["openid", "profile", "email", "groups"]"#;
     let (issuer, client) = (&provider.issuer, provider.client_id);
     let file =
         format!("issuer = {issuer:?}\nclient_id = {client:?}\nclient_secret_file = \"secret\"\nscopes = {scopes}\n");
     let path = directory.join("openid.toml");
     std::fs::write(&path, file + more).unwrap();
-    let host = Host::start_with(&place.data_dir, &["--openid", path.to_str().unwrap()], Stdio::null());
+    let host = Host::start_with(&place.data_dir, &["--openid-file", path.to_str().unwrap()], Stdio::null());
     let console = host.console(&place.data_dir);
     Setup { host, console, provider, place }
 }
@@ -147,19 +148,19 @@ fn a_way_back_is_for_one_browser_and_counts_once() {
 fn a_provider_that_cannot_be_trusted_is_not_asked() {
     let place = Place::new(Publisher::new(1, 1));
     let path = place.data_dir.with_file_name("openid.toml");
-    std::fs::write(place.data_dir.with_file_name("secret"), "s").unwrap();
+    write_private(&place.data_dir.with_file_name("secret"), b"s").unwrap();
     let write = |issuer: &str| {
         let file = format!("issuer = {issuer:?}\nclient_id = \"c\"\nclient_secret_file = \"secret\"\n");
         std::fs::write(&path, file).unwrap();
     };
     write("http://login.example");
-    let openid = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--openid", path.to_str().unwrap()];
+    let openid = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--openid-file", path.to_str().unwrap()];
     let (exit, said) = common::fails_to_serve(&place.data_dir, &openid);
     assert!(exit == Some(3) && said.contains("begins with https://"), "{exit:?} {said}");
     // A listener that has gone: nobody else has its port at once.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     write(&format!("http://{gone}"));
-    let host = Host::start_with(&place.data_dir, &["--openid", path.to_str().unwrap()], Stdio::null());
+    let host = Host::start_with(&place.data_dir, &["--openid-file", path.to_str().unwrap()], Stdio::null());
     let console = host.console(&place.data_dir);
     let answer = console.send("GET", "/openid/start", &[], "").unwrap();
     assert!(answer.status == 502 && answer.body.contains("provider-failed"), "{answer:?}");

@@ -6,13 +6,15 @@ mod remote;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use common::Place;
 use keymuster_core::request::Act;
 use keymuster_scenarios::console::Console;
 use keymuster_scenarios::fixture::{Publisher, SEAT_EDITION, VOLUME_EDITION};
 use keymuster_scenarios::load::Machine;
+use keymuster_scenarios::programs;
 use remote::{ALL, Administrator, write};
 use serde_json::Value;
 
@@ -74,6 +76,43 @@ fn a_host_is_administered_from_its_command_line_elsewhere() {
     let (exit, _, err) = elsewhere.says("settings list");
     assert_eq!(exit, 2, "{err}");
     assert!(err.contains("the token would cross the network"), "{err}");
+}
+
+#[test]
+fn over_tls_a_host_is_recognised_before_the_token_is_sent() {
+    let place = Place::new(Publisher::new(1, 1));
+    let host = place.start();
+    let console = host.console(&place.data_dir);
+    console.with_account("ada", "administrator").unwrap();
+    let token_file = token_file(&place, &console, &ALL);
+    let here = |scheme: &str| format!("{scheme}://{}", host.administration);
+    let ada = |url: String| Administrator { url, token_file: token_file.clone() };
+    let mut command = programs::command("keymuster-host").unwrap();
+    let status = command.arg("--data-dir").arg(&place.data_dir).args(["status", "--json"]).output().unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let key = status["serving"]["tls"]["own_key"].as_str().unwrap();
+
+    let told = ada(here("https")).does(&format!("--tls-key {key} settings list"));
+    assert!(told.contains("renewal-interval"), "{told}");
+    let other = "ab".repeat(32);
+    for arguments in [format!("--tls-key {other} settings list"), "settings list".to_owned()] {
+        let (exit, _, err) = ada(here("https")).says(&arguments);
+        assert_eq!(exit, 3, "{arguments}: {err}");
+        assert!(err.contains("KM-518 certificate-untrusted") && err.contains("nothing was sent"), "{arguments}: {err}");
+    }
+    let (exit, _, err) = ada(here("http")).says(&format!("--tls-key {key} settings list"));
+    assert_eq!(exit, 2, "a key is shown over TLS only: {err}");
+
+    let vouched = programs::command("keymuster").unwrap();
+    let vouched = said_by(vouched, &here("https"), &token_file, &place.data_dir.join("tls.pem"));
+    assert!(vouched.contains("renewal-interval"), "{vouched}");
+}
+
+/// What the settings are at `url`, for somebody whose certificate authorities are those of a file.
+fn said_by(mut command: Command, url: &str, token_file: &Path, roots: &Path) -> String {
+    command.env("SSL_CERT_FILE", roots).args(["host", "--url", url, "--token-file"]).arg(token_file);
+    let output = command.args(["settings", "list"]).output().unwrap();
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
 }
 
 #[test]

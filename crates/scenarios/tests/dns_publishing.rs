@@ -2,15 +2,22 @@
 //! command says when that cannot be.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
+#[path = "common/ask_dns.rs"]
+mod ask_dns;
+#[path = "common/dnsmasq.rs"]
+mod dnsmasq;
 #[path = "common/late_dns.rs"]
 mod late_dns;
 #[path = "../../host/tests/support/named.rs"]
 mod named;
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
+use ask_dns::records;
+use dnsmasq::Dnsmasq;
 use keymuster_client::{Client, Settings, State};
 use keymuster_scenarios::demo::AURORA;
 use keymuster_scenarios::estate::{Authority, Host};
@@ -20,6 +27,8 @@ use named::{NameServer, ZoneFile};
 
 const POLICY: &str =
     "update-policy { grant kms name _keymuster._tcp.muster.test. SRV; grant kms name kms.muster.test. A; };";
+
+const OPEN: &str = "allow-update { key \"kms\"; };";
 
 fn name_server() -> NameServer {
     let zones = [
@@ -148,6 +157,59 @@ fn what_is_set_needs_not_be_said() {
 }
 
 #[test]
+fn a_running_host_enters_its_addresses_where_asked_and_takes_its_records_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_authority, mut host) = activated_host(directory.path());
+    let policy =
+        "update-policy { grant kms name _keymuster._tcp.muster.test. SRV; grant kms name kms.muster.test. A AAAA; };";
+    let by_hand = "_keymuster._tcp SRV 3 0 1688 other\nother A 127.0.0.9\n";
+    let server = NameServer::start(&[ZoneFile { name: "muster.test", policy, records: by_hand }], &["kms"]);
+    let (address, key) = (server.address.to_string(), server.key_file("kms"));
+    let seen = |wanted: &[&str]| {
+        let begin = std::time::Instant::now();
+        loop {
+            let mut found = records(server.address, "_keymuster._tcp.muster.test", "kms.muster.test");
+            found.sort();
+            if found == wanted {
+                return;
+            }
+            assert!(begin.elapsed().as_secs() < 30, "{wanted:?} did not come, but {found:?}");
+        }
+    };
+    let other = "3 0 1688 other.muster.test";
+    let own = format!("0 0 {} kms.muster.test", host.address.port());
+    let set = |host: &Host, name: &str, value: &str| host.run(&["set", name, value], "").unwrap();
+    for (name, value) in [
+        ("dns-target", "kms.muster.test"),
+        ("dns-server", &address),
+        ("dns-key-file", key.to_str().unwrap()),
+        ("dns-zones", "muster.test"),
+    ] {
+        set(&host, name, value);
+    }
+    seen(&[&own, other]);
+    set(&host, "dns-addresses", "192.0.2.7,192.0.2.8,2001:db8::7");
+    seen(&[&own, "192.0.2.7", "192.0.2.8", "2001:db8::7", other]);
+    set(&host, "dns-addresses", "192.0.2.8,2001:db8::9");
+    seen(&[&own, "192.0.2.8", "2001:db8::9", other]);
+    // What is entered is also what is printed for those who paste.
+    let printed = host.run(&["dns", "--print", "zone"], "").unwrap().join("\n");
+    assert!(
+        printed.ends_with("kms.muster.test. 3600 IN A 192.0.2.8\nkms.muster.test. 3600 IN AAAA 2001:db8::9"),
+        "{printed}"
+    );
+    host.stop().unwrap();
+    seen(&[&own, "192.0.2.8", "2001:db8::9", other]);
+
+    set(&host, "dns-remove-on-stop", "on");
+    host.start().unwrap();
+    let own = format!("0 0 {} kms.muster.test", host.address.port());
+    seen(&[&own, "192.0.2.8", "2001:db8::9", other]);
+    host.stop().unwrap();
+    seen(&[other]);
+}
+
+#[test]
 fn what_is_printed_for_a_zone_file_works_there() {
     let plan = ["--zone", "muster.test", "--target", "kms.muster.test", "--address", "127.0.0.1", "--port", "2000"];
     let records = stdout(&dns(&[&plan[..], &["--print", "zone"]].concat()));
@@ -163,6 +225,53 @@ fn what_is_printed_for_a_zone_file_works_there() {
         assert!(stdout(&output).starts_with(expected), "{form}");
         let note = String::from_utf8(output.stderr).unwrap();
         assert_eq!(note.contains("with the records of other hosts"), form == "route53", "{form}: {note}");
+    }
+}
+
+/// The lines that administrators paste, in the programs that they are for.
+#[test]
+fn what_is_printed_is_loaded_by_a_real_bind_and_a_real_dnsmasq_and_clients_discover_through_both() {
+    let directory = tempfile::tempdir().unwrap();
+    let (authority, host) = activated_host(directory.path());
+    let port = host.address.port().to_string();
+    let plan = [
+        "--zone",
+        "muster.test:1:2",
+        "--zone",
+        "lab.muster.test:3:4",
+        "--target",
+        "kms.muster.test",
+        "--port",
+        &port,
+        "--address",
+        "127.0.0.1",
+        "--address",
+        "::1",
+    ];
+    let print = |form: &str| stdout(&dns(&[&plan[..], &["--print", form]].concat()));
+    let pasted = NameServer::start(&[ZoneFile { name: "muster.test", policy: "", records: &print("zone") }], &[]);
+    let changed = NameServer::start(&[ZoneFile { name: "muster.test", policy: OPEN, records: "" }], &["kms"]);
+    changed.nsupdate("kms", &print("bind"));
+    let masq = Dnsmasq::start(&print("dnsmasq"));
+    for (name, server) in [("zone", pasted.address), ("nsupdate", changed.address), ("dnsmasq", masq.address)] {
+        for (domain, numbers) in [("muster.test", "1 2"), ("lab.muster.test", "3 4")] {
+            let found = records(server, &format!("_keymuster._tcp.{domain}"), "kms.muster.test");
+            assert_eq!(
+                found,
+                [format!("{numbers} {port} kms.muster.test"), "127.0.0.1".into(), "::1".into()],
+                "{name}"
+            );
+            let settings = Settings {
+                store: directory.path().join(format!("{name}-{domain}")),
+                domains: vec![domain.to_owned()],
+                dns_servers: vec![server],
+                ..Settings::default()
+            };
+            let client = Client::open_with(authority.product("server-standard-2026").unwrap(), settings).unwrap();
+            let status = client.activate().unwrap();
+            assert!(matches!(status.state, State::Licensed { .. }), "{name}, {domain}: {}", status.state);
+            assert_eq!(status.host.unwrap().found_by, format!("DNS _keymuster._tcp.{domain}"));
+        }
     }
 }
 
@@ -196,6 +305,84 @@ fn each_failure_has_its_code_and_changes_nothing() {
     let report = dns(&["--zone", "muster.test", "--target", "kms.muster.test", "--resolver", &address, "--json"]);
     let report: serde_json::Value = serde_json::from_str(&stdout(&report)).unwrap();
     assert_eq!(report["zones"][0]["seen"]["own"], "missing", "{report}");
+}
+
+/// What the host prints is left on a machine, and is all that a product there needs.
+#[test]
+fn a_host_writes_the_token_by_which_its_clients_find_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (authority, host) = activated_host(directory.path());
+    let tokens = directory.path().join("client.d");
+    std::fs::create_dir(&tokens).unwrap();
+    std::fs::set_permissions(&tokens, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let file = tokens.join("works.token");
+    let leave = |arguments: &[&str]| {
+        let text = host.run(&[&["client-token"], arguments].concat(), "").unwrap().join("\n");
+        std::fs::write(&file, &text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        text
+    };
+    let client = |name: &str| {
+        let settings = Settings { store: directory.path().join(name), tokens: tokens.clone(), ..Settings::default() };
+        Client::open_with(authority.product("server-standard-2026").unwrap(), settings).unwrap()
+    };
+    let text = leave(&["--host", &format!("[::1]:{}", host.address.port()), "--host", &host.address.to_string()]);
+    for part in ["keymuster-token 1\npublisher aurora\nroot ", "\ncustomer muster-works\n", "\nhost [::1]:"] {
+        assert!(text.contains(part), "{part:?} is missing in {text}");
+    }
+    let status = client("by-host").activate().unwrap();
+    assert!(matches!(status.state, State::Licensed { .. }), "{}", status.state);
+    assert_eq!(status.host.unwrap().found_by, format!("set by hand: {}", file.display()));
+
+    // Where the host publishes itself, its domain is named, and not the host.
+    let server = name_server();
+    let (address, key) = (server.address.to_string(), server.key_file("kms"));
+    for (name, value) in [
+        ("dns-target", "kms.muster.test"),
+        ("dns-server", &address),
+        ("dns-key-file", key.to_str().unwrap()),
+        ("dns-zones", "muster.test"),
+    ] {
+        host.run(&["set", name, value], "").unwrap();
+    }
+    let text = leave(&["--edition", "server-standard-2026"]);
+    assert!(text.contains("\nedition server-standard-2026\n") && text.ends_with("\ndomain muster.test"), "{text}");
+    for (arguments, expected) in [
+        (&["--edition", "unheard-of"][..], "aurora has no edition unheard-of"),
+        (&["--host", "a b"], "expected a host"),
+    ] {
+        let error = host.run(&[&["client-token"], arguments].concat(), "").unwrap_err();
+        assert!(format!("{error:#}").contains(expected), "{error:#}");
+    }
+}
+
+/// A network without IPv4: name server, host and client have IPv6 addresses alone.
+#[test]
+fn a_client_without_ipv4_finds_a_host_without_ipv4() {
+    let directory = tempfile::tempdir().unwrap();
+    let (authority, mut host) = activated_host(directory.path());
+    host.stop().unwrap();
+    let port = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
+    host.address = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, port));
+    host.start().unwrap();
+    let records = format!("_keymuster._tcp SRV 0 0 {port} kms\nkms AAAA ::1\n");
+    let server = NameServer::start_on("::1", &[ZoneFile { name: "muster.test", policy: "", records: &records }], &[]);
+    assert!(server.address.is_ipv6());
+    let client = |name: &str, change: &dyn Fn(&mut Settings)| {
+        let mut settings = Settings { store: directory.path().join(name), ..Settings::default() };
+        change(&mut settings);
+        Client::open_with(authority.product("server-standard-2026").unwrap(), settings).unwrap()
+    };
+    let found = client("found", &|settings| {
+        settings.domains = vec!["muster.test".to_owned()];
+        settings.dns_servers = vec![server.address];
+    });
+    let status = found.activate().unwrap();
+    assert_eq!(status.host.unwrap().address, format!("kms.muster.test:{port}"));
+    let literal = client("literal", &|settings| settings.host = Some(format!("[::1]:{port}").parse().unwrap()));
+    let status = literal.activate().unwrap();
+    assert_eq!(status.host.unwrap().address, format!("[::1]:{port}"));
+    assert_eq!(literal.check().hosts.len(), 1);
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Site {
     }
 
     fn client_at(&self, machine: &str, host: SocketAddr, env: Env) -> Client {
-        let host = Some(HostAddress { host: host.ip().to_string(), port: host.port() });
+        let host = Some(HostAddress { host: host.ip().to_string(), port: host.port(), tls_only: false });
         let settings = Settings { store: self.path(machine), host, env, ..Settings::default() };
         Client::open_with(self.aurora.product(EDITION).unwrap(), settings).unwrap()
     }
@@ -205,26 +205,31 @@ fn the_command_says_the_same() {
     let [trust, pack] = ["aurora.trust", "aurora.pack"].map(|name| site.path(name).to_str().unwrap().to_owned());
     assert_eq!(keymuster(&["add", "--trust", &trust, "--pack", &pack, EDITION]).0, 0);
     assert_eq!(keymuster(&["set", "host", &site.host.address.to_string()]).0, 0);
-    let (exit, text) = keymuster(&["check"]);
-    assert!(exit == 1 && text.contains("(KM-206 host-not-activated)"), "{exit}\n{text}");
+    let (exit, text) = keymuster(&["doctor"]);
+    assert!(exit == 3 && text.contains("(KM-206 host-not-activated)"), "{exit}\n{text}");
 
     site.entitle("server-c-2026", &["--threshold", "3"]);
     let before = site.rows();
-    let (exit, text) = keymuster(&["check"]);
-    assert_eq!(exit, 0, "{text}");
+    let (exit, text) = keymuster(&["doctor"]);
+    assert_eq!(exit, 1, "{text}");
     for part in [
         "set by hand: settings.json",
         "count 0 of 3: healthy, will activate when 3 more clients have asked",
-        "until 20",
-        "Muster Works",
+        "it will be activated when 3 more machines have asked.\n",
+        "for Muster Works ends on ",
     ] {
         assert!(text.contains(part), "{part:?} is missing in:\n{text}");
     }
-    let (exit, text) = keymuster(&["check", "--json"]);
+    let (exit, text) = keymuster(&["doctor", "--json"]);
     let found: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((exit, &found["healthy"]), (0, &json!(1)));
-    let host = &found["hosts"][0];
-    let expected = [("count", json!(0)), ("threshold", json!(3)), ("refusal", json!("threshold-not-met"))];
+    assert_eq!((exit, &found["verdict"]), (1, &json!("warning")));
+    let host = &found["products"][0]["hosts"][0];
+    let expected = [
+        ("healthy", json!(true)),
+        ("count", json!(0)),
+        ("threshold", json!(3)),
+        ("refusal", json!("threshold-not-met")),
+    ];
     for (name, value) in expected {
         assert_eq!(host[name], value, "{name}");
     }

@@ -44,7 +44,9 @@ fn check_turned_away(host: &Host, what: &str, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
     let _ = stream.shutdown(Shutdown::Write);
     let answer = read_until_closed(&mut stream);
-    let is_refused = answer.is_empty() || answer.starts_with(b"HTTP/1.1 4");
+    // An alert is how TLS refuses what began like it.
+    let is_alert = bytes.starts_with(b"\x16") && answer.starts_with(b"\x15");
+    let is_refused = answer.is_empty() || is_alert || answer.starts_with(b"HTTP/1.1 4");
     assert!(is_refused, "{what}: {:?}", String::from_utf8_lossy(&answer));
 }
 

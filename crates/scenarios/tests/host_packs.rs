@@ -431,6 +431,6 @@ fn a_reader_that_stays_is_told_to_keep_a_copy_of_the_key() {
     let key = place.install(&place.aurora, "server-c-2026");
     let reader = Connection::open(place.data_dir().join(store::FILE_NAME)).unwrap();
     reader.execute_batch("BEGIN; SELECT key_id FROM host_key;").unwrap();
-    place.says(&["remove-key"], "", &["removed 1 host key", "a copy of the key is left in the write-ahead log"]);
+    place.says(&["remove-key"], "", &["removed 1 host key", "a copy of the key is left in the database's log"]);
     assert!(place.read("SELECT key_id FROM host_key").is_empty(), "{key}");
 }

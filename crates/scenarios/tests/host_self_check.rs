@@ -1,4 +1,4 @@
-//! `keymuster-host check`: a host tries itself as a new client would, and is left as it was.
+//! `keymuster-host doctor` on products: a host tries itself as a new client would, and is left as it was.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 mod common;
@@ -11,7 +11,7 @@ use common::{Place, poll, rows, serve};
 use keymuster_core::id::to_hex;
 use keymuster_core::ledger::Head;
 use keymuster_core::request::Act;
-use keymuster_core::time::HOUR;
+use keymuster_core::time::{HOUR, day_words};
 use keymuster_host::serving;
 use keymuster_scenarios::demo::AURORA;
 use keymuster_scenarios::estate::{Authority, Host};
@@ -21,19 +21,21 @@ use keymuster_scenarios::programs::{self, Running};
 use keymuster_service::Env;
 use serde_json::{Value, json};
 
-/// What `check` said: exit code, standard output, standard error.
+/// What the doctor said: exit code, standard output, standard error.
 struct Said {
     exit: i32,
     out: String,
     errors: String,
 }
 
-/// Runs `check`, which must leave every row of the host as it was.
+/// Runs the doctor, which must leave every row of the host as it was.
 fn check(data_dir: &Path, arguments: &[&str]) -> Said {
     let before = rows(data_dir);
     let mut command = programs::command("keymuster-host").unwrap();
-    let output = command.arg("--data-dir").arg(data_dir).arg("check").args(arguments).output().unwrap();
-    assert!(rows(data_dir) == before, "the check has left something behind");
+    let output = command.arg("--data-dir").arg(data_dir).arg("doctor").args(arguments).output().unwrap();
+    let after = rows(data_dir);
+    let new: Vec<&String> = after.iter().filter(|row| !before.contains(row)).collect();
+    assert!(after == before, "the doctor has left something behind: {new:?}");
     Said {
         exit: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),
@@ -42,15 +44,16 @@ fn check(data_dir: &Path, arguments: &[&str]) -> Said {
 }
 
 impl Said {
-    /// Checks the exit code and that all of `parts` are told; what is wrong comes with what to do.
+    /// Checks the exit code and that all of `parts` are told; what is broken comes with what to do. A host that listens
+    /// on this machine alone is worth a warning, and sound otherwise.
     fn is(&self, exit: i32, parts: &[&str]) {
         let Said { out, errors, .. } = self;
-        assert_eq!(self.exit, exit, "{out}{errors}");
+        assert!(self.exit == exit || (exit, self.exit) == (0, 1), "{}: {out}{errors}", self.exit);
         for part in parts {
             assert!(out.contains(part) || errors.contains(part), "{part:?} is missing in:\n{out}{errors}");
         }
-        assert_eq!(exit == 0, errors.is_empty(), "{errors}");
-        assert!(exit == 0 || errors.contains("what to do: "), "{errors}");
+        assert!(errors.is_empty(), "{errors}");
+        assert!(exit == 0 || out.contains("What to do: ") || out.contains("\"next\": \""), "{out}");
     }
 }
 
@@ -98,10 +101,11 @@ fn from_an_empty_host_to_one_that_activates() {
     let mut site = Site::new();
     site.check(&[]).is(3, &["KM-503 connection-refused", "start it"]);
     site.host.start().unwrap();
-    site.check(&[]).is(1, &["KM-206 host-not-activated"]);
-    site.check(&["--publisher", "borealis"]).is(1, &["KM-213 publisher-unknown", "no publisher borealis"]);
+    site.check(&[]).is(3, &["KM-206 host-not-activated"]);
+    let Said { exit, out, errors } = site.check(&["--publisher", "borealis"]);
+    assert!(exit == 1 && errors.contains("no publisher borealis (KM-213 publisher-unknown)"), "{out}{errors}");
     site.install("server-c-2023", &[]);
-    site.check(&[]).is(1, &["KM-206 host-not-activated", "keymuster-host activate"]);
+    site.check(&[]).is(3, &["KM-206 host-not-activated", "keymuster-host activate"]);
     site.host.run(&["activate"], "").unwrap();
     for (machines, clients, servers) in [
         (0..0, "0 of 25 clients counted; the next 25 complete it", "0 of 5 clients counted; the next 5 complete it"),
@@ -115,15 +119,15 @@ fn from_an_empty_host_to_one_that_activates() {
         (24..30, "30 clients counted, 25 are needed: new clients are activated at once", "30 clients counted, 5 are"),
     ] {
         site.muster(machines, "desk-pro-2023");
-        let [clients, servers] = [clients, servers].map(|verdict| format!("    healthy: {verdict}"));
+        let [clients, servers] = [clients, servers].map(|verdict| format!(": healthy: {verdict}"));
         // One that was asked once says the same when it is asked again.
         for _ in 0..2 {
-            site.check(&[]).is(0, &[&clients, &servers, "office: ", "(KM-205 edition-not-covered)"]);
+            site.check(&[]).is(0, &[&clients, &servers, "office: ", "no host key here covers it"]);
         }
     }
 
     site.install("render-2026", &["--pool", "render-farm=1"]);
-    site.check(&[]).is(1, &["error: aurora, Aurora Render Farm: ", "KM-205 edition-not-covered"]);
+    site.check(&[]).is(3, &["broken: aurora, render: Aurora Render Farm: ", "KM-205 edition-not-covered"]);
     site.host.run(&["activate"], "").unwrap();
     site.check(&[]).is(0, &["render: Aurora Render Farm", "healthy: there is a seat for the next client"]);
     site.muster(30..31, "render-farm");
@@ -139,8 +143,8 @@ fn programs_read_the_same() {
     let said = site.check(&["--json"]);
     said.is(3, &[]);
     let found = json(&said);
-    assert_eq!((&found["healthy"], &found["wrong"]["code"]), (&json!(false), &json!("connection-refused")));
-    assert_eq!((&found["clients"], &found["checks"]), (&json!(null), &json!([])));
+    assert_eq!((&found["verdict"], &found["findings"][0]["code"]), (&json!("broken"), &json!("connection-refused")));
+    assert_eq!((&found["clients"], &found["families"]), (&json!(null), &json!([])));
 
     site.install("client-2020", &["--threshold", "3"]);
     site.host.run(&["activate"], "").unwrap();
@@ -149,7 +153,8 @@ fn programs_read_the_same() {
     let said = site.check(&["--json"]);
     said.is(0, &[]);
     let found = json(&said);
-    assert_eq!((&found["healthy"], &found["wrong"]), (&json!(true), &json!(null)));
+    let bad = found["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == "broken");
+    assert_eq!(bad.count(), 0, "{found:#}");
     assert_eq!(found["clients"], site.host.address.to_string());
     let expected = json!({
         "publisher": "aurora",
@@ -161,8 +166,8 @@ fn programs_read_the_same() {
         "refusal": "threshold-not-met",
         "verdict": "healthy: 1 of 3 clients counted; the next 2 complete it",
     });
-    assert_eq!(found["checks"][0], expected);
-    let refusals = found["checks"].as_array().unwrap()[1..].iter().map(|check| check["refusal"].as_str().unwrap());
+    assert_eq!(found["families"][0], expected);
+    let refusals = found["families"].as_array().unwrap()[1..].iter().map(|check| check["refusal"].as_str().unwrap());
     assert_eq!(refusals.collect::<Vec<_>>(), ["edition-not-covered"; 3], "newer ones, Office and Render");
 }
 
@@ -182,10 +187,11 @@ fn place(change: impl FnOnce(&mut Publisher), asked: &[u16]) -> (Place, common::
 fn what_is_wrong_is_named_with_what_to_do() {
     let stop_at = Env::system().now().minus(HOUR);
     let (place, _host) = self::place(|publisher| publisher.stop_at = Some(stop_at), &[]);
-    check(&place.data_dir, &[]).is(1, &["KM-207 entitlement-expired", &stop_at.to_string()]);
+    check(&place.data_dir, &[]).is(3, &["KM-207 entitlement-expired", &day_words(stop_at)]);
 
     let (place, _host) = self::place(|publisher| publisher.clients_max = Some(1), &[VOLUME_EDITION]);
-    check(&place.data_dir, &[]).is(1, &["error: fixture, volume: 1 client counted, and new ones", "clients-exhausted"]);
+    check(&place.data_dir, &[])
+        .is(3, &["broken: fixture, family: volume: 1 client counted, and new ones", "clients-exhausted"]);
 
     let (place, host) = self::place(|_| (), &[VOLUME_EDITION, SEAT_EDITION]);
     check(&place.data_dir, &[]).is(0, &["1 is needed: new clients are activated at once", "all seats are taken"]);
@@ -214,13 +220,13 @@ fn something_else_where_the_host_should_answer_is_told_from_it() {
         std::io::Write::write_all(&mut board, format!("{line}\n").as_bytes()).unwrap();
     };
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-    for (clients, exit, code) in [
-        (silent, 3, "KM-503 connection-refused"),
-        (host.administration, 1, "KM-404 route-unknown"),
-        (other_host.clients, 1, "KM-212 request-for-another-host"),
+    for (clients, code) in [
+        (silent, "KM-503 connection-refused"),
+        (host.administration, "KM-404 route-unknown"),
+        (other_host.clients, "KM-212 request-for-another-host"),
     ] {
         tell(clients);
-        check(&place.data_dir, &[]).is(exit, &[code]);
+        check(&place.data_dir, &[]).is(3, &[code]);
     }
     assert_eq!(rows(&other.data_dir).iter().filter(|row| row.starts_with("client ")).count(), 0);
     tell(host.clients);

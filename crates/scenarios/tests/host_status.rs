@@ -130,7 +130,7 @@ fn steady(screen: &str, place: &Place, host: &common::Host) -> String {
     for (address, name) in [(host.clients, "CLIENTS"), (host.administration, "ADMINISTRATION")] {
         text = text.replace(&address.to_string(), name);
     }
-    let is_hex = |word: &str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = |word: &str| matches!(word.len(), 32 | 64) && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_time = |word: &str| word.len() == 20 && word.starts_with("20") && word.ends_with('Z');
     let lines = text.lines().map(|line| {
         if line.starts_with("DNS: ") {
@@ -176,6 +176,9 @@ ledger: 3 entries, epoch 1, the newest of TIME
 serving: clients at CLIENTS, administration at ADMINISTRATION
   since TIME, and answers
 DNS: …
+TLS: offered to clients, the host's own certificate, until TIME
+  its own key, by which programs recognise it:
+    ID
 
 Fixture (fixture), licence pack version 1
   key …KEY  Group  activated for Customer until TIME

@@ -11,6 +11,8 @@ use common::{Host, PATIENCE, Place, poll};
 use keymuster_core::request::Act;
 use keymuster_core::time::DAY;
 use keymuster_scenarios::console::{Answer, PASSWORD};
+use keymuster_scenarios::demo::AURORA;
+use keymuster_scenarios::estate::{self, Authority};
 use keymuster_scenarios::fixture::{Publisher, SEAT_EDITION, VOLUME_EDITION};
 use keymuster_scenarios::load::Machine;
 use keymuster_service::Env;
@@ -91,9 +93,13 @@ impl Scrape {
         self.families.iter().flat_map(names).collect()
     }
 
+    /// A number of a host.
     fn number(&self, series: &str) -> f64 {
-        let found = self.series.get(&format!("keymuster_host_{series}"));
-        *found.unwrap_or_else(|| panic!("{series} is missing in {:#?}", self.series))
+        self.whole(&format!("keymuster_host_{series}"))
+    }
+
+    fn whole(&self, series: &str) -> f64 {
+        *self.series.get(series).unwrap_or_else(|| panic!("{series} is missing in {:#?}", self.series))
     }
 }
 
@@ -149,6 +155,8 @@ fn a_scrape_tells_what_was_granted_and_refused() {
         ("ledger_sequence", 5.0),
         ("ledger_epoch", 1.0),
         ("queue_requests", 0.0),
+        ("windows_hellos_total", 0.0),
+        ("tls_failing", 0.0),
         (concat!("build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1.0),
     ] {
         assert_eq!(found.number(series), number, "{series}");
@@ -161,6 +169,8 @@ fn a_scrape_tells_what_was_granted_and_refused() {
     let ends = found.series.iter().filter(|(series, _)| series.starts_with("keymuster_host_entitlement_end_timestamp"));
     let ends: Vec<f64> = ends.map(|(_, end)| (end - now) / DAY as f64).collect();
     assert!(ends.len() == 1 && (224.0..=225.0).contains(&ends[0]), "{ends:?} days");
+    let ten_years = now + 3_000.0 * DAY as f64;
+    assert!(found.number("tls_certificate_end_timestamp_seconds") > ten_years, "its own certificate is shown");
     assert!(found.number("connections") >= 1.0 && found.number("max_connections") >= 1000.0);
     assert!(found.number("commit_duration_seconds_count") >= 1.0 && found.number("database_size_bytes") > 4096.0);
 
@@ -200,7 +210,9 @@ fn read(path: &str) -> String {
 /// The metrics that a text names.
 fn named(text: &str) -> BTreeSet<String> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
-    words.filter(|word| word.starts_with("keymuster_host_")).map(str::to_owned).collect()
+    let of_programs =
+        |word: &&str| ["keymuster_host_", "keymuster_authority_"].iter().any(|begin| word.starts_with(begin));
+    words.filter(of_programs).map(str::to_owned).collect()
 }
 
 #[test]
@@ -209,26 +221,84 @@ fn dashboard_alerts_and_reference_name_what_there_is() {
     let host = asked(&place);
     let found = Scrape::parse(&scrape(&place, &host, &token(&place, &host)).body);
     host.stop();
-    let names = found.names();
-    for path in ["packaging/grafana/keymuster-host.json", "packaging/prometheus/keymuster.rules.yml"] {
+    let of_authority = Scrape::parse(&authority_scrape().body);
+    let names = &found.names() | &of_authority.names();
+    for path in [
+        "packaging/grafana/keymuster-host.json",
+        "packaging/grafana/keymuster-authority.json",
+        "packaging/prometheus/keymuster.rules.yml",
+    ] {
         let named = named(&read(path));
         assert!(named.len() > 5, "{path} names {named:?}");
         let unknown: Vec<_> = named.difference(&names).collect();
-        assert!(unknown.is_empty(), "{path} names metrics that no host has: {unknown:?}");
+        assert!(unknown.is_empty(), "{path} names metrics that no program has: {unknown:?}");
     }
-    let page = read("docs/reference/metrics.md");
-    let documented: BTreeSet<String> =
-        page.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect();
-    let as_documented = |(name, kind): (&String, &String)| {
-        if kind == "counter" { format!("{name}_total") } else { name.clone() }
-    };
-    let exported: BTreeSet<String> = found.families.iter().map(as_documented).collect();
-    assert_eq!(documented, exported);
+    for (path, scrape) in [("docs/reference/metrics.md", found), ("docs/reference/authority-metrics.md", of_authority)]
+    {
+        let page = read(path);
+        let documented: BTreeSet<String> =
+            page.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect();
+        let as_documented = |(name, kind): (&String, &String)| {
+            if kind == "counter" { format!("{name}_total") } else { name.clone() }
+        };
+        let exported: BTreeSet<String> = scrape.families.iter().map(as_documented).collect();
+        assert_eq!(documented, exported, "{path}");
+    }
+}
+
+/// What an authority tells that has answered a host.
+fn authority_scrape() -> Answer {
+    let directory = tempfile::tempdir().unwrap();
+    let (aurora, _) = Authority::start(directory.path(), "aurora", "Aurora Systems", AURORA, 0).unwrap();
+    let key = aurora.mint_host_key("server-c-2026", &[]).unwrap();
+    let host = estate::Host::new(directory.path(), 0).unwrap();
+    host.add_publisher(directory.path(), "aurora").unwrap();
+    host.run(&["install-key"], &key).unwrap();
+    host.run(&["activate"], "").unwrap();
+    let console = aurora.console().unwrap();
+    console.run(&["account", "add", "prometheus", "--role", "viewer"], PASSWORD).unwrap();
+    let token = console.token("prometheus", &["look"]).unwrap();
+    let header = format!("Bearer {token}");
+    let answer = console.send("GET", "/metrics", &[("authorization", &header)], "").unwrap();
+    assert_eq!(console.send("GET", "/metrics", &[], "").unwrap().status, 401);
+    answer
 }
 
 #[test]
-fn the_dashboard_asks_for_its_source_alone() {
-    let dashboard: Value = serde_json::from_str(&read("packaging/grafana/keymuster-host.json")).unwrap();
+fn an_authority_tells_what_it_has_and_decided() {
+    let answer = authority_scrape();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let found = Scrape::parse(&answer.body);
+    for (series, number) in [
+        ("decisions_total{kind=\"entitlement\"}", 1.0),
+        ("customers", 1.0),
+        ("hosts", 1.0),
+        ("ending_hosts", 0.0),
+        ("waiting_proposals", 0.0),
+        ("low_maks", 0.0),
+        ("unavailable", 0.0),
+        ("tls_failing", 0.0),
+        ("catalogue_version", 1.0),
+    ] {
+        assert_eq!(found.whole(&format!("keymuster_authority_{series}")), number, "{series}");
+    }
+    let now = Env::system().now().as_secs() as f64;
+    let ends =
+        |name: &str| (found.whole(&format!("keymuster_authority_{name}_end_timestamp_seconds")) - now) / DAY as f64;
+    assert!(ends("issuer") > 300.0 && ends("tls_certificate") > 3_000.0, "{found:#?}");
+    assert!(found.whole("keymuster_authority_database_size_bytes") > 4096.0);
+}
+
+#[test]
+fn the_dashboards_ask_for_their_source_alone() {
+    for dashboard in ["host", "authority"] {
+        check_dashboard(
+            &serde_json::from_str(&read(&format!("packaging/grafana/keymuster-{dashboard}.json"))).unwrap(),
+        );
+    }
+}
+
+fn check_dashboard(dashboard: &Value) {
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     assert_eq!((&variables[0]["name"], &variables[0]["type"]), (&"datasource".into(), &"datasource".into()));
     let mut ids = BTreeSet::new();

@@ -82,7 +82,7 @@ impl World {
     }
 
     fn open_on(&self, store: &Path, env: &keymuster_client::Env) -> Client {
-        let host = HostAddress { host: self.address.ip().to_string(), port: self.address.port() };
+        let host = HostAddress { host: self.address.ip().to_string(), port: self.address.port(), tls_only: false };
         let settings = Settings { store: store.to_owned(), host: Some(host), env: env.clone(), ..Settings::default() };
         Client::open_with(self.product.clone(), settings).unwrap()
     }

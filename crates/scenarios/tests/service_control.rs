@@ -200,3 +200,33 @@ fn a_host_that_is_started_and_stopped_again_and_again_keeps_its_ledger() {
         assert_eq!(place.ledger().len(), round + 1);
     }
 }
+
+#[test]
+fn lines_for_the_journal_have_their_priority_and_no_time() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("journal");
+    let said = |stream: &dyn Fn(&fs::File) -> String, format: &str| {
+        let file = fs::File::create(&log).unwrap();
+        let stream = stream(&file);
+        let place = Place::new(Publisher::new(1, 1));
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        let mut command = serve(&place.data_dir, &["--listen", &address, "--log-format", format]);
+        command.env("JOURNAL_STREAM", stream).stdout(Stdio::null()).stderr(file);
+        assert!(!command.status().unwrap().success(), "the port is taken");
+        fs::read_to_string(&log).unwrap()
+    };
+    let own = |file: &fs::File| {
+        let file = file.metadata().unwrap();
+        format!("{}:{}", file.dev(), file.ino())
+    };
+    let text = said(&own, "text");
+    assert!(text.lines().any(|line| line.starts_with("<6> INFO keymuster_host")), "{text}");
+    let json = said(&own, "json");
+    assert!(json.lines().any(|line| line.starts_with("<6>{\"")), "{json}");
+    // What a service starts inherits the variable, and not the journal.
+    let other = said(&|_| "1:1".to_owned(), "text");
+    assert!(other.lines().any(|line| line.starts_with("20")) && !other.contains("<6>"), "{other}");
+}

@@ -6,7 +6,7 @@ use keymuster_core::document::Document;
 use keymuster_core::entitlement::{Cover, Entitlement, Pool};
 use keymuster_core::id::to_hex;
 use keymuster_core::issuer::Issuer;
-use keymuster_core::lease::Lease;
+use keymuster_core::lease::{Lease, Transport};
 use keymuster_core::revocation::Revocations;
 use keymuster_core::time::{DAY, Timestamp};
 use serde_json::json;
@@ -43,6 +43,7 @@ fn leases() -> Vec<Vector> {
         fingerprint: Some([0xf1; 32]),
         retry_secs: Some(3600),
         help_url: Some(named("https://help.globex.example/licences")),
+        transport: Some(Transport::TlsOnly),
         ..seat_lease()
     };
     let helped = |url: &str| Lease { help_url: Some(named(url)), ..lease() };
@@ -59,7 +60,7 @@ fn leases() -> Vec<Vector> {
                 "kind": 2, "edition": 3, "seat": { "pool": "cad", "fence": 7 }, "features": ["export", "print"],
                 "previous": { "host": "50".repeat(16), "epoch": 1, "sequence": 17, "head": "4d".repeat(16) },
                 "ratchet": "4a".repeat(16), "fingerprint": "f1".repeat(32), "retry_secs": 3600,
-                "help_url": "https://help.globex.example/licences",
+                "help_url": "https://help.globex.example/licences", "transport": 1,
             })),
         contradiction("lease/help-scheme", "help that is no page", helped("ftp://help.example"), HOST),
         contradiction("lease/help-empty", "help nowhere", helped("https://"), HOST),

@@ -67,10 +67,10 @@ fn forms() -> Vec<Case> {
         ("float-key", "a key that is a float equal to its number", float_key),
         ("text-key", "a key that is a text", map(&[entries, vec![(text("x"), uint(1))]].concat())),
         ("missing", "a field that must be there is missing", fields.without(12).payload()),
-        ("unknown", "an unknown field", with(21, uint(1))),
+        ("unknown", "an unknown field", with(22, uint(1))),
         ("unknown-99", "an unknown field below the additions", with(99, uint(1))),
         ("unknown-101", "an unknown field above the additions", with(101, uint(1))),
-        ("deep", "an unknown field of a thousand nested arrays", with(21, [vec![0x81; 1000], vec![0x00]].concat())),
+        ("deep", "an unknown field of a thousand nested arrays", with(22, [vec![0x81; 1000], vec![0x00]].concat())),
     ]
 }
 

@@ -212,6 +212,7 @@ pub fn lease() -> Lease {
         fingerprint: None,
         retry_secs: None,
         help_url: None,
+        transport: None,
         extensions: None,
     }
 }

@@ -25,7 +25,7 @@ pub fn run() -> anyhow::Result<()> {
     let pack = publisher.pack(Env::system().now()).to_file();
     let open = || -> anyhow::Result<Client> {
         let product = Product::new(&publisher.trust.to_string(), &pack, "volume")?;
-        let address = HostAddress { host: host.address.ip().to_string(), port: host.address.port() };
+        let address = HostAddress { host: host.address.ip().to_string(), port: host.address.port(), tls_only: false };
         let settings = Settings { store: store.clone(), host: Some(address), ..Settings::default() };
         Ok(Client::open_with(product, settings)?)
     };

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use keymuster_core::request::Act;
 use keymuster_service::Env;
 
-use super::{Host, primitives, progress, say};
+use super::{Host, primitives, progress, say, tls};
 use crate::cpu;
 use crate::fixture::{Publisher, VOLUME_EDITION};
 use crate::load::{Connection, Machine};
@@ -30,9 +30,22 @@ pub struct Options {
 
 /// How requests travel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Travel {
+pub(super) enum Travel {
     KeepAlive,
     ConnectionEach,
+    /// Over TLS, with a whole handshake each.
+    TlsEach,
+}
+
+impl Travel {
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Travel::KeepAlive => "keep-alive",
+            Travel::ConnectionEach => "connection each",
+            Travel::TlsEach => "connection each, TLS 1.3",
+        }
+    }
 }
 
 /// One measured row.
@@ -41,6 +54,7 @@ struct Row {
     name: String,
     host: f64,
     http: f64,
+    check: f64,
     write: f64,
     batch: f64,
 }
@@ -49,8 +63,9 @@ struct Row {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     programs::command("keymuster-host")?;
     progress("measuring HTTP alone …");
-    let http = [echo(options, Travel::KeepAlive)?, echo(options, Travel::ConnectionEach)?];
-    let (check, sign) = (primitives::check_micros(), primitives::signature_micros());
+    let senders = (options.requests, options.connections);
+    let http = [echo(senders, Travel::KeepAlive)?, echo(senders, Travel::ConnectionEach)?];
+    let sign = primitives::signature_micros();
     let mut rows = vec![measure(options, 0, Travel::KeepAlive, http[0])?];
     for clients in [10_000, options.clients] {
         rows.push(measure(options, clients, Travel::KeepAlive, http[0])?);
@@ -59,7 +74,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
     say("CPU microseconds per activation; host: its whole process; sum: HTTP + check + signature + write\n")?;
     say("activation                                host   HTTP  check   sign  write    sum  host/sum  batch")?;
-    for Row { name, host, http, write, batch } in rows {
+    for Row { name, host, http, check, write, batch } in rows {
         let sum = http + check + sign + write;
         say(&format!(
             "{name:<38} {host:>7.1} {http:>6.1} {check:>6.1} {sign:>6.1} {write:>6.1} {sum:>6.1} {:>9.2} {batch:>6.0}",
@@ -69,20 +84,20 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// CPU microseconds per request of a server that only sends the request back.
-fn echo(options: &Options, travel: Travel) -> anyhow::Result<f64> {
+/// CPU microseconds per request of a server that only sends the request back; so many requests over so many connections.
+pub(super) fn echo((requests, connections): (u64, u64), travel: Travel) -> anyhow::Result<f64> {
     let own = std::env::current_exe()?;
     let mut command = std::process::Command::new(own.with_file_name("echo_edge"));
     let mut server = Running::start(&mut command, Stdio::inherit())?;
     let address: SocketAddr = server.line_after("listening on http://")?.parse()?;
     let body = vec![1; 850];
-    let bodies: Vec<Vec<u8>> = (0..options.requests).map(|_| body.clone()).collect();
-    cpu_per_request(&server, address, bodies, options.connections, travel)
+    let bodies: Vec<Vec<u8>> = (0..requests).map(|_| body.clone()).collect();
+    cpu_per_request(&server, address, bodies, connections, travel)
 }
 
 /// One row: activations of `clients` known clients, or of new ones where none is known.
 fn measure(options: &Options, clients: u64, travel: Travel, http: f64) -> anyhow::Result<Row> {
-    let way = if travel == Travel::KeepAlive { "keep-alive" } else { "connection each" };
+    let way = travel.name();
     let name = match clients {
         0 => format!("new clients, {way}"),
         _ => format!("renewals, {clients} known, {way}"),
@@ -105,7 +120,7 @@ fn measure(options: &Options, clients: u64, travel: Travel, http: f64) -> anyhow
     let (decided, transactions) = host.stop(&data_dir)?;
     let batch = decided as f64 / transactions.max(1) as f64;
     let write = primitives::write_micros(&data_dir, for_tables, batch.round() as usize, clients == 0)?;
-    Ok(Row { name, host: micros, http, write, batch })
+    Ok(Row { name, host: micros, http, check: primitives::check_micros(batch.round() as usize), write, batch })
 }
 
 /// Machines that are known, spread over the whole ledger, or new ones.
@@ -115,7 +130,7 @@ fn machines(clients: u64, wanted: u64) -> Vec<Machine> {
 }
 
 /// Sends every body once, over so many connections at a time, and divides the server's CPU time by their number.
-fn cpu_per_request(
+pub(super) fn cpu_per_request(
     server: &Running,
     address: SocketAddr,
     bodies: Vec<Vec<u8>>,
@@ -135,12 +150,17 @@ fn cpu_per_request(
 }
 
 fn send_all(address: SocketAddr, bodies: &[Vec<u8>], travel: Travel) -> anyhow::Result<()> {
+    let config = tls::config()?;
     let mut connection = Connection::open(address).context("cannot connect")?;
     for body in bodies {
-        if travel == Travel::ConnectionEach {
-            connection = Connection::open(address).context("cannot connect")?;
-        }
-        let answer = connection.post("/v1/activate", body)?;
+        let answer = match travel {
+            Travel::KeepAlive => connection.post("/v1/activate", body),
+            Travel::ConnectionEach => {
+                connection = Connection::open(address).context("cannot connect")?;
+                connection.post("/v1/activate", body)
+            }
+            Travel::TlsEach => Connection::open_tls(address, &config)?.post("/v1/activate", body),
+        }?;
         ensure!(answer.status == 200, "status {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
     }
     Ok(())

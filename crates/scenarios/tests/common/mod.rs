@@ -3,32 +3,28 @@
 //! Nothing waits without end: an answer that does not come fails the test, and so does a program that hangs.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use std::collections::BTreeSet;
+pub mod holder;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use keymuster_core::bundle::Bundle;
 use keymuster_core::chain::{Asker, Chain};
-use keymuster_core::document::{Signed, from_payload};
+use keymuster_core::document::Signed;
 use keymuster_core::entitlement::Entitlement;
-use keymuster_core::id::to_hex;
-use keymuster_core::invalid::Invalid;
 use keymuster_core::lease::Lease;
-use keymuster_core::ledger::Head;
 use keymuster_core::request::{Act, ClientRequest};
-use keymuster_host::store::{self, ledger, ledger::Kind};
+use keymuster_host::store;
 use keymuster_scenarios::console::Console;
 use keymuster_scenarios::fixture::Publisher;
+pub use keymuster_scenarios::ledger::Ledger;
 use keymuster_scenarios::load::{Answer, Connection, Machine};
 use keymuster_scenarios::programs::{self, Running};
-use keymuster_service::{Env, database};
+pub use keymuster_scenarios::programs::{PATIENCE, bounded};
+use keymuster_service::Env;
 use tempfile::TempDir;
-
-/// Longer than anything may take that a test waits for.
-pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A data directory with an entitled host, which may be started, stopped and started again.
 #[derive(Debug)]
@@ -94,8 +90,8 @@ impl Place {
     }
 
     /// The database, for reading beside the host.
-    pub fn read(&self) -> rusqlite::Connection {
-        database::open_read_only(&self.data_dir.join(store::FILE_NAME)).unwrap()
+    pub fn read(&self) -> keymuster_service::sql::Connection {
+        store::open_read_only(&self.data_dir).unwrap()
     }
 
     /// The database, for changing it behind the host's back.
@@ -187,21 +183,6 @@ pub fn fails_to_serve(data_dir: &Path, arguments: &[&str]) -> (Option<i32>, Stri
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// Waits for something that process `pid` does, and kills the process if it takes too long, which ends the wait.
-pub fn bounded<T>(pid: u32, wait: impl FnOnce() -> T) -> T {
-    let (done, is_done) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            if is_done.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
-            }
-        });
-        let value = wait();
-        drop(done);
-        value
-    })
-}
-
 /// Asks again and again until `ask` gives something.
 pub fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
@@ -211,6 +192,30 @@ pub fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         }
         assert!(begin.elapsed() < PATIENCE, "waited too long for {what}");
     }
+}
+
+/// Runs the rest of a test in a mount namespace of its own, where it may mount and nobody else sees it; returns whether
+/// this is that run. The namespace and what is mounted in it end with the process.
+pub fn may_mount(test: &str) -> bool {
+    const MARK: &str = "KEYMUSTER_TEST_MAY_MOUNT";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let mut command = Command::new("unshare");
+    command.arg("--mount").args((!is_root).then_some("--map-root-user"));
+    command.arg(std::env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]).env(MARK, "1");
+    let output = command.output().expect("this test needs unshare(1), of the package util-linux");
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(!text.contains("unshare:"), "this test needs root or user namespaces: {text}");
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    false
+}
+
+/// Mounts an empty file system.
+pub fn mount(target: &Path, options: &str) {
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(target).status().unwrap();
+    assert!(mounted.success(), "cannot mount a tmpfs on {}", target.display());
 }
 
 /// Every row of every table of the host in a data directory.
@@ -257,108 +262,4 @@ pub fn problem(answer: &Answer) -> serde_json::Value {
     assert_eq!(text("type"), format!("urn:keymuster:code:{}", text("code")));
     assert!(!text("title").is_empty() && !text("detail").is_empty(), "{members}");
     members
-}
-
-/// A host's ledger, checked: no gap in its sequence, every running hash recomputed, every client's row on firm ground.
-#[derive(Debug)]
-pub struct Ledger {
-    /// In the order of their sequence, from 1.
-    pub entries: Vec<Entry>,
-}
-
-/// One entry of a ledger, and what it answers.
-#[derive(Debug)]
-pub struct Entry {
-    pub kind: Kind,
-    pub payload: Vec<u8>,
-    pub lease: Option<Lease>,
-    client: String,
-    edition: u16,
-    request: String,
-}
-
-impl Entry {
-    fn new(stored: ledger::Entry) -> Result<Entry, String> {
-        let ledger::Entry { kind, payload } = stored;
-        let say = |error: Invalid| error.to_string();
-        let (lease, client, edition, request) = match kind {
-            Kind::Lease => {
-                let lease: Lease = from_payload(&payload).map_err(say)?;
-                let (client, edition, request) = (lease.client, lease.edition, lease.request);
-                (Some(lease), client, edition, request)
-            }
-            Kind::Release => {
-                let release = ClientRequest::verify(&payload).map_err(say)?;
-                (None, release.client, release.edition, release.request)
-            }
-        };
-        Ok(Entry { kind, payload, lease, client: client.to_string(), edition, request: request.to_string() })
-    }
-}
-
-impl Ledger {
-    pub fn read(db: &mut rusqlite::Connection) -> Result<Ledger, String> {
-        let tx = db.transaction().unwrap();
-        let host = store::host::load(&tx).unwrap().unwrap();
-        let mut places = tx.prepare("SELECT sequence, head FROM ledger ORDER BY sequence").unwrap();
-        let places = places.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        let places: Vec<(u32, String)> = places.collect::<Result<_, _>>().unwrap();
-        let mut head = Head::empty(host.id);
-        let mut entries = Vec::new();
-        for (sequence, stored) in places {
-            let entry = Entry::new(ledger::entry(&tx, sequence.into()).unwrap().unwrap())?;
-            let place = entry.lease.as_ref().map(|lease| (lease.position.sequence, lease.position.head));
-            if place.is_some_and(|place| place != (sequence.into(), head.short())) {
-                return Err(format!("lease {sequence} names another place of the ledger: {:?}", entry.lease));
-            }
-            head = head.after(&entry.payload);
-            if (head.sequence, to_hex(&head.hash)) != (sequence.into(), stored) {
-                return Err(format!("entry {sequence} does not follow from the {} before it", entries.len()));
-            }
-            entries.push(entry);
-        }
-        let ledger = Ledger { entries };
-        ledger.check_clients(&tx)?;
-        Ok(ledger)
-    }
-
-    /// Every client's row names entries that are there and are its own.
-    fn check_clients(&self, tx: &rusqlite::Transaction<'_>) -> Result<(), String> {
-        let entry = |sequence: u32| self.entries.get(usize::try_from(sequence).ok()?.checked_sub(1)?);
-        let sql = "SELECT client_id, edition, request_id, answered_by, lease_sequence FROM client";
-        let mut statement = tx.prepare(sql).unwrap();
-        let mut rows = statement.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            let (client, edition, request): (String, u16, String) =
-                (row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap());
-            let (answered_by, lease): (Option<u32>, Option<u32>) = (row.get(3).unwrap(), row.get(4).unwrap());
-            let is_own = |entry: &Entry| (&entry.client, entry.edition) == (&client, edition);
-            let is_answer = |entry: &Entry| is_own(entry) && entry.request == request;
-            if answered_by.is_some_and(|sequence| !entry(sequence).is_some_and(is_answer)) {
-                return Err(format!("client {client}: {answered_by:?} does not answer its request {request}"));
-            }
-            if lease.is_some_and(|sequence| {
-                !entry(sequence).is_some_and(|entry| entry.kind == Kind::Lease && is_own(entry))
-            }) {
-                return Err(format!("client {client}: {lease:?} is no lease of its own"));
-            }
-        }
-        Ok(())
-    }
-
-    /// All leases, in the order in which they were granted.
-    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
-        self.entries.iter().filter_map(|entry| entry.lease.as_ref())
-    }
-
-    /// The ids of all requests that were answered; none twice.
-    pub fn requests(&self) -> BTreeSet<String> {
-        let requests: BTreeSet<String> = self.entries.iter().map(|entry| entry.request.clone()).collect();
-        assert_eq!(requests.len(), self.entries.len(), "a request was answered by two entries");
-        requests
-    }
-
-    pub fn len(&self) -> u64 {
-        self.entries.len() as u64
-    }
 }

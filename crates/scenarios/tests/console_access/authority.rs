@@ -84,6 +84,7 @@ pub const TABLE: &[Line] = &[
     ("GET", "/api/v1/pack", Programs(Look)),
     ("GET", "/api/v1/pack/file", Programs(Look)),
     ("GET", "/api/v1/audit", Programs(Look)),
+    ("GET", "/metrics", Programs(Look)),
 ];
 
 /// Serves an authority's console for as long as `work` takes.

@@ -112,7 +112,8 @@ pub fn serve(work: impl FnOnce(&Served)) {
     let home = Home::open(data_dir, &env).unwrap();
     let host = home.site.host;
     let (engine, running) = Engine::start(home, data_dir, env.clone()).unwrap();
-    let administration = Administration::new(engine, data_dir, host, Vec::new(), env.clone());
+    let place = store::place(data_dir).unwrap();
+    let administration = Administration::new(engine, (data_dir, place), host, Vec::new(), env.clone());
     serve_router(administration::routes(administration), Limits::default(), |address, routes| {
         let people = People::new(&data_dir.join(store::FILE_NAME), env, PRODUCT.cookie);
         work(&Served { console: Console::new("keymuster-host", address, data_dir), routes, people });

@@ -10,7 +10,7 @@ use keymuster_service::console::account::{self, Account};
 use keymuster_service::console::permission::{Permission, Role};
 use keymuster_service::console::session::{self, Session};
 use keymuster_service::console::token::{self, Token};
-use rusqlite::{Connection, Transaction};
+use keymuster_service::sql::{Connection, Transaction};
 
 /// Somebody who was an administrator.
 const DISABLED: &str = "disabled";
@@ -25,9 +25,10 @@ pub struct People {
 impl People {
     /// One of each role, and one who is disabled. `cookie` is the name of the console's cookie.
     pub fn new(database: &Path, env: Env, cookie: &'static str) -> People {
-        let mut db = Connection::open(database).unwrap();
+        let db = rusqlite::Connection::open(database).unwrap();
         db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-        let tx = db.transaction().unwrap();
+        let mut db = Connection::from(db);
+        let tx = db.writing().unwrap();
         for role in Role::ALL {
             account::add(&tx, &Account::new(role.name().to_owned(), role, "a test", env.now())).unwrap();
         }
@@ -116,7 +117,7 @@ impl People {
 
     fn write(&self, work: impl FnOnce(&Transaction<'_>)) {
         let mut db = self.db.borrow_mut();
-        let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+        let tx = db.writing().unwrap();
         work(&tx);
         tx.commit().unwrap();
     }

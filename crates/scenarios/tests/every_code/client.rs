@@ -9,7 +9,7 @@ use keymuster_core::fingerprint::{BOARD_SERIAL, MACHINE_ID, NETWORK_CARDS};
 use keymuster_core::time::DAY;
 use keymuster_core::trust::Trust;
 use keymuster_scenarios::estate::Host;
-use keymuster_scenarios::programs;
+use keymuster_scenarios::{programs, stand_in};
 
 use super::Row;
 use super::site::{EDITION, Machine, Site, closed, said, stranger};
@@ -112,6 +112,15 @@ pub const ROWS: &[Row<Site>] = &[
     (&codes::CONNECTION_REFUSED, |site| asking(site, &closed().to_string())),
     (&codes::NOT_A_KEYMUSTER_HOST, |site| answered(site, &http("200 x\r\nContent-Type: text/html", "<a/>"))),
     (&codes::ANSWER_INVALID, |site| answered(site, &http("200 x\r\nContent-Type: application/cbor", "abc"))),
+    (&codes::CERTIFICATE_UNTRUSTED, |site| by_mak_at(site, &format!("https://{}", site.host.address))),
+    (&codes::CERTIFICATE_DIFFERS, |_| {
+        let mut site = Site::new();
+        site.entitle("client-2026", &["--threshold", "1"]);
+        let machine = site.machine(EDITION);
+        let between = stand_in::start(&site.directory.path().join("between"), site.host.address).unwrap();
+        machine.says(&["activate", "--host", &format!("https://{between}")]);
+        machine.says(&["status"])
+    }),
     (&codes::NAME_NOT_RESOLVED, |site| asking(site, "kms.keymuster.invalid")),
     (&codes::HOST_FAILED, |site| answered(site, &http("502 x", ""))),
     (&codes::SECRET_OVER_PLAIN_HTTP, |site| by_mak_at(site, "http://192.0.2.1:1690")),

@@ -20,12 +20,12 @@ impl Alone {
     pub fn new() -> Alone {
         let place = Place::new(Publisher::new(1, 1));
         let directory = place.data_dir.parent().unwrap();
-        std::fs::write(directory.join("secret"), "s").unwrap();
+        keymuster_service::files::write_private(&directory.join("secret"), b"s").unwrap();
         let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let file = format!("issuer = \"http://{gone}\"\nclient_id = \"c\"\nclient_secret_file = \"secret\"\n");
         let path = directory.join("openid.toml");
         std::fs::write(&path, file).unwrap();
-        let host = Host::start_with(&place.data_dir, &["--openid", path.to_str().unwrap()], Stdio::null());
+        let host = Host::start_with(&place.data_dir, &["--openid-file", path.to_str().unwrap()], Stdio::null());
         Alone { console: host.console(&place.data_dir), _host: host, _place: place }
     }
 

@@ -272,6 +272,9 @@ fn steady_word(word: &str, after: &str) -> String {
     if is_hex(32) {
         return "<id>".into();
     }
+    if is_hex(64) {
+        return "<SHA-256>".into();
+    }
     if let Some((address, port)) = word.rsplit_once(':')
         && address == "127.0.0.1"
         && port.len() > 3
