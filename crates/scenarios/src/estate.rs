@@ -61,7 +61,7 @@ impl Authority {
         std::fs::write(&passphrase, PASSPHRASE)?;
         let source = root.join(format!("{publisher}.toml"));
         std::fs::write(&source, catalogue)?;
-        let address = free_address(port)?;
+        let address = free_address(port);
         let url = format!("http://{address}");
         let mut authority = Authority {
             publisher: publisher.to_owned(),
@@ -150,7 +150,7 @@ impl Host {
     /// A host in a directory of its own, not started yet; it will listen on `port` and take administrators on the next one,
     /// or on any where that is taken; with 0, on any.
     pub fn new(root: &Path, port: u16) -> anyhow::Result<Host> {
-        let (address, administration_at) = (free_address(port)?, free_address(if port == 0 { 0 } else { port + 1 })?);
+        let (address, administration_at) = (free_address(port), free_address(if port == 0 { 0 } else { port + 1 }));
         let (administration, directory) = (String::new(), root.join("host"));
         Ok(Host { address, administration, administration_at, directory, running: None })
     }
@@ -179,9 +179,10 @@ impl Host {
         let mut command = self.command()?;
         let (clients, administration) = (self.address.to_string(), self.administration_at.to_string());
         command.args(["serve", "--listen", &clients, "--admin-listen", &administration]);
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.directory.with_extension("log"))?;
+        let path = self.directory.with_extension("log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&path)?;
         let mut running = Running::start(&mut command, Stdio::from(log))?;
-        running.line_after("listening on ")?;
+        running.line_after("listening on ").with_context(|| std::fs::read_to_string(&path).unwrap_or_default())?;
         self.administration = running.line_after("administration on ")?;
         self.running = Some(running);
         Ok(())
@@ -228,8 +229,7 @@ fn socket(url: &str) -> anyhow::Result<SocketAddr> {
 }
 
 /// The preferred port of this machine, or any that is free; 0 prefers none.
-fn free_address(preferred: u16) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, preferred));
-    let listener = listener.or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
-    Ok(listener.local_addr()?)
+fn free_address(preferred: u16) -> SocketAddr {
+    let is_free = preferred != 0 && TcpListener::bind((Ipv4Addr::LOCALHOST, preferred)).is_ok();
+    (Ipv4Addr::LOCALHOST, if is_free { preferred } else { programs::free_port() }).into()
 }

@@ -1,15 +1,17 @@
 //! A real ACME server (Let's Encrypt's Pebble) on free ports of the loopback, for certificates that are ordered.
 //! `cargo xtask setup` installs it. Dropping the value ends the process.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use keymuster_service::Env;
 use keymuster_service::tls::own;
 use serde_json::json;
+
+use crate::programs::free_port;
 
 /// As the setup names it (`xtask/src/setup/pebble.rs`).
 const PROGRAM: &str = "../../target/pebble-2.10.1/pebble";
@@ -35,7 +37,9 @@ impl Pebble {
         ensure!(program.exists(), "no ACME server: run `cargo xtask setup`");
         std::fs::create_dir_all(directory)?;
         own(directory, "Pebble", vec!["127.0.0.1".to_owned()], Env::system().now())?;
-        let [listen, management, asks_at, unused] = free_addresses()?;
+        // It cannot be told to choose ports by itself.
+        let [listen, management, asks_at, unused] =
+            std::array::from_fn(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
         let settings = json!({ "pebble": {
             "listenAddress": listen,
             "managementListenAddress": management,
@@ -70,11 +74,4 @@ impl Drop for Pebble {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// It cannot be told to choose ports by itself; these were free a moment ago.
-fn free_addresses() -> anyhow::Result<[SocketAddr; 4]> {
-    let listeners: Vec<TcpListener> = (0..4).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-    let addresses: Vec<SocketAddr> = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
-    addresses.try_into().ok().context("there are four")
 }

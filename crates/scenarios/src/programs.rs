@@ -1,12 +1,14 @@
 //! The project's programs: built once, started as children, stopped when the value is dropped.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use keymuster_service::Env;
 
 /// Longer than anything may take that a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,6 +24,13 @@ pub fn command(name: &str) -> anyhow::Result<Command> {
         *is_built = true;
     }
     Ok(Command::new(directory.join(name)))
+}
+
+/// A port that is free on all addresses, and that the system gives to no connection or listener by itself.
+pub fn free_port() -> u16 {
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    let mut drawn = std::iter::repeat_with(|| 10_240 + u16::from_be_bytes(Env::system().random()) % 20_000);
+    drawn.find(is_free).expect("an endless draw finds one")
 }
 
 /// Where programs of the profile of this program lie; test programs lie in `deps` below it.

@@ -4,7 +4,7 @@
 mod common;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,7 +14,7 @@ use keymuster_host::serving;
 use keymuster_scenarios::demo::AURORA;
 use keymuster_scenarios::estate::Authority;
 use keymuster_scenarios::fixture::Publisher;
-use keymuster_scenarios::programs::{self, Running};
+use keymuster_scenarios::programs::{self, Running, free_port};
 use keymuster_service::Env;
 use keymuster_service::files::write_private;
 use serde_json::{Value, json};
@@ -35,12 +35,6 @@ fn said(output: Output) -> (i32, String, String) {
 fn signal(running: &Running, name: &str) {
     let pid = running.id().to_string();
     assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
-}
-
-fn free_port() -> u16 {
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
-    let mut drawn = std::iter::repeat_with(|| 10_240 + u16::from_be_bytes(Env::system().random()) % 20_000);
-    drawn.find(is_free).unwrap()
 }
 
 #[test]

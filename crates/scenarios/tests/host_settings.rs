@@ -21,7 +21,7 @@ use keymuster_scenarios::demo::AURORA;
 use keymuster_scenarios::estate::{self, Authority};
 use keymuster_scenarios::fixture::{Publisher, VOLUME_EDITION};
 use keymuster_scenarios::load::{Connection, Machine};
-use keymuster_scenarios::programs::{self, Running};
+use keymuster_scenarios::programs::{self, Running, free_port};
 use keymuster_service::Env;
 use keymuster_service::files::write_private;
 use named::{NameServer, ZoneFile};
@@ -423,13 +423,6 @@ fn a_value_that_a_newer_pack_puts_out_of_range_is_shown_beside_the_one_that_coun
 }
 
 // The port.
-
-/// A port that is free on all addresses, and that the system gives to no connection by itself.
-fn free_port() -> u16 {
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
-    let mut drawn = std::iter::repeat_with(|| 10_240 + u16::from_be_bytes(Env::system().random()) % 20_000);
-    drawn.find(is_free).unwrap()
-}
 
 /// A host on the port that is set, with its log beside the data directory.
 fn start_on(place: &Place, port: u16) -> Host {
