@@ -53,19 +53,17 @@ CREATE TABLE client (
     UNIQUE (publisher, client_id, edition)
 );
 
--- What describes a client, written when it changes.
+-- What describes a client, by the client's number, written when it changes.
 CREATE TABLE client_detail (
+    number           INTEGER NOT NULL PRIMARY KEY,
     publisher        BIGINT NOT NULL,
-    client_id        TEXT   NOT NULL,
-    edition          BIGINT NOT NULL,
     first_asked      BIGINT NOT NULL,
     changed_at       BIGINT NOT NULL,
     address          TEXT   NOT NULL,
     name             TEXT,
     system           TEXT,
-    product_version  TEXT,
-    PRIMARY KEY (publisher, client_id, edition)
-) WITHOUT ROWID;
+    product_version  TEXT
+);
 
 CREATE TABLE pool (
     publisher     BIGINT NOT NULL,

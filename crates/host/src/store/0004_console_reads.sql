@@ -11,9 +11,9 @@ CREATE INDEX client_by_asked ON client (publisher, edition, last_asked, number, 
 CREATE INDEX client_by_end ON client (publisher, edition, lease_expires, number, last_asked);
 
 -- Descriptions are written when they change, and their indexes with them.
-CREATE INDEX client_detail_by_name ON client_detail (publisher, name_lower, client_id, edition);
-CREATE INDEX client_detail_by_address ON client_detail (publisher, address, client_id, edition);
-CREATE INDEX client_detail_by_first ON client_detail (publisher, first_asked, client_id, edition);
+CREATE INDEX client_detail_by_name ON client_detail (publisher, name_lower, number);
+CREATE INDEX client_detail_by_address ON client_detail (publisher, address, number);
+CREATE INDEX client_detail_by_first ON client_detail (publisher, first_asked, number);
 
 -- Set where an administrator has released the client; `last_asked` is then 0, and the client not counted
 -- (docs/spec/counting.md, 10).

@@ -59,7 +59,7 @@ macro_rules! on_conflict {
 }
 macro_rules! on_detail_conflict {
     () => {
-        "ON CONFLICT (publisher, client_id, edition) DO UPDATE SET changed_at = excluded.changed_at, \
+        "ON CONFLICT (number) DO UPDATE SET changed_at = excluded.changed_at, \
          address = excluded.address, name = excluded.name, system = excluded.system, \
          product_version = excluded.product_version, name_lower = excluded.name_lower"
     };
@@ -169,7 +169,7 @@ pub fn put(tx: &Transaction<'_>, publisher: i64, id: ClientId, client: &Client) 
     Ok(())
 }
 
-/// Writes what a client says of itself, and from where it asks.
+/// Writes what a client that has a row says of itself, and from where it asks.
 pub fn put_detail(
     tx: &Transaction<'_>,
     publisher: i64,
@@ -178,8 +178,9 @@ pub fn put_detail(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let sql = concat!(
-        "INSERT INTO client_detail (publisher, client_id, edition, first_asked, changed_at, address, name, system, \
-         product_version, name_lower) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9) ",
+        "INSERT INTO client_detail (number, publisher, first_asked, changed_at, address, name, system, product_version, \
+         name_lower) VALUES ((SELECT number FROM client WHERE publisher = ?1 AND client_id = ?2 AND edition = ?3), \
+         ?1, ?4, ?4, ?5, ?6, ?7, ?8, ?9) ",
         on_detail_conflict!()
     );
     tx.prepare_cached(sql)?.execute(params![
@@ -215,7 +216,8 @@ pub fn place(
     id: ClientId,
     edition: u16,
 ) -> Result<Option<(String, Option<String>)>, Failure> {
-    let sql = "SELECT address, name FROM client_detail WHERE publisher = ?1 AND client_id = ?2 AND edition = ?3";
+    let sql = "SELECT d.address, d.name FROM client c JOIN client_detail d ON d.number = c.number \
+               WHERE c.publisher = ?1 AND c.client_id = ?2 AND c.edition = ?3";
     let mut statement = tx.prepare_cached(sql)?;
     let place = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     Ok(statement.query_row(params![publisher, id.to_string(), edition], place).optional()?)

@@ -11,29 +11,24 @@ use super::{integer, number, seconds};
 /// Rows of one transaction, a few milliseconds.
 pub const BATCH: u32 = 500;
 
-/// A client and edition, as the database names them.
-pub type ClientRow = (i64, String, i64);
-
-/// Clients of which nothing has happened since a time: not asked, no lease, not released.
-pub fn gone_clients(tx: &Transaction<'_>, before: Timestamp) -> Result<Vec<ClientRow>, Failure> {
-    let sql = "SELECT publisher, client_id, edition FROM client WHERE last_asked < ?1 AND lease_expires < ?1 \
+/// The numbers of clients and editions of which nothing has happened since a time: not asked, no lease, not released.
+pub fn gone_clients(tx: &Transaction<'_>, before: Timestamp) -> Result<Vec<i64>, Failure> {
+    let sql = "SELECT number FROM client WHERE last_asked < ?1 AND lease_expires < ?1 \
                AND coalesce(released_at, 0) < ?1 LIMIT ?2";
     let mut statement = tx.prepare_cached(sql)?;
-    let rows =
-        statement.query_map(params![seconds(before), BATCH], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows = statement.query_map(params![seconds(before), BATCH], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Forgets those of them that have not come back meanwhile; how many.
-pub fn forget_clients(tx: &Transaction<'_>, gone: &[ClientRow], before: Timestamp) -> Result<u64, Failure> {
-    let sql = "DELETE FROM client WHERE publisher = ?1 AND client_id = ?2 AND edition = ?3 \
-               AND last_asked < ?4 AND lease_expires < ?4 AND coalesce(released_at, 0) < ?4";
+pub fn forget_clients(tx: &Transaction<'_>, gone: &[i64], before: Timestamp) -> Result<u64, Failure> {
+    let sql = "DELETE FROM client WHERE number = ?1 AND last_asked < ?2 AND lease_expires < ?2 \
+               AND coalesce(released_at, 0) < ?2";
     let (mut client, mut forgotten) = (tx.prepare_cached(sql)?, 0);
-    let sql = "DELETE FROM client_detail WHERE publisher = ?1 AND client_id = ?2 AND edition = ?3";
-    let mut detail = tx.prepare_cached(sql)?;
-    for (publisher, id, edition) in gone {
-        if client.execute(params![publisher, id, edition, seconds(before)])? > 0 {
-            detail.execute(params![publisher, id, edition])?;
+    let mut detail = tx.prepare_cached("DELETE FROM client_detail WHERE number = ?1")?;
+    for number in gone {
+        if client.execute(params![number, seconds(before)])? > 0 {
+            detail.execute(params![number])?;
             forgotten += 1;
         }
     }

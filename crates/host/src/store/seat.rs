@@ -158,7 +158,8 @@ pub fn holders(
     limit: u32,
 ) -> Result<Vec<Holder>, Failure> {
     let sql = "SELECT s.client_id, s.fence, s.free_at, s.taken_at, s.reclaimed_at, d.name, d.address FROM seat s \
-               LEFT JOIN client_detail d ON d.publisher = s.publisher AND d.client_id = s.client_id AND d.edition = ?3 \
+               LEFT JOIN client c ON c.publisher = s.publisher AND c.client_id = s.client_id AND c.edition = ?3 \
+               LEFT JOIN client_detail d ON d.number = c.number \
                WHERE s.publisher = ?1 AND s.pool = ?2 AND s.free_at > ?4 AND s.fence > ?5 ORDER BY s.fence LIMIT ?6";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![publisher, pool, edition, seconds(now), integer(after), limit])?;

@@ -344,7 +344,7 @@ impl<'a> Search<'a> {
         };
         // Behind every client that ends at the second before, in whichever direction.
         let number = if self.direction == Direction::Up { i64::MAX } else { -1 };
-        let begin = Place::numbered(list::Key::Number(begin), number);
+        let begin = Place { key: list::Key::Number(begin), number };
         (Some(begin), Some(list::Key::Number(end)))
     }
 

@@ -15,20 +15,18 @@ use keymuster_service::sql::{Row, Transaction, params_from_iter};
 use crate::store::{parsed, seconds, timestamp};
 
 /// What lists show of a client and edition.
-const COLUMNS: &str = "c.number, c.last_asked, c.lease_expires, c.answered_by, c.released_at, \
+const COLUMNS: &str = "c.publisher, c.edition, c.client_id, c.last_asked, c.lease_expires, c.answered_by, c.released_at, \
      d.first_asked, d.address, d.name, d.system, d.product_version, EXISTS (SELECT 1 FROM shared_identity s \
      WHERE s.publisher = c.publisher AND s.client_id = c.client_id)";
 
 /// The join says in which order the tables are read; the other order would visit every row.
-const CLIENT_FIRST: &str = "client c CROSS JOIN client_detail d \
-     ON d.publisher = c.publisher AND d.client_id = c.client_id AND d.edition = c.edition";
-const DETAIL_FIRST: &str = "client_detail d CROSS JOIN client c \
-     ON c.publisher = d.publisher AND c.client_id = d.client_id AND c.edition = d.edition";
+const CLIENT_FIRST: &str = "client c CROSS JOIN client_detail d ON d.number = c.number";
+const DETAIL_FIRST: &str = "client_detail d CROSS JOIN client c ON c.number = d.number";
 const SHARED_FIRST: &str = "shared_identity m CROSS JOIN client c ON c.publisher = m.publisher AND c.client_id = m.client_id \
-     CROSS JOIN client_detail d ON d.publisher = c.publisher AND d.client_id = c.client_id AND d.edition = c.edition";
+     CROSS JOIN client_detail d ON d.number = c.number";
 const RELEASE_FIRST: &str = "(SELECT DISTINCT publisher, client_id, edition FROM release) r CROSS JOIN client c \
      ON c.publisher = r.publisher AND c.client_id = r.client_id AND c.edition = r.edition AND c.released_at IS NOT NULL \
-     CROSS JOIN client_detail d ON d.publisher = c.publisher AND d.client_id = c.client_id AND d.edition = c.edition";
+     CROSS JOIN client_detail d ON d.number = c.number";
 
 /// Follows every character that a text can begin with.
 const LAST: &str = "\u{10ffff}\u{10ffff}";
@@ -81,7 +79,7 @@ pub struct Brief {
     pub lease_expires: Option<Timestamp>,
 }
 
-/// What a list is ordered by; equal ones stand in the order of their ids, and in that of [`Order::is_brief`] by their numbers.
+/// What a list is ordered by; equal ones stand in the order in which they came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
     /// The machine's name, whatever the case of its letters.
@@ -117,14 +115,8 @@ pub enum Key {
 pub struct Place {
     /// The value by which the list is ordered.
     pub key: Key,
-    /// The number of client and edition, where equal ones stand by it; else 0.
+    /// The number of client and edition.
     pub number: i64,
-    /// The client's id as it is stored, where equal ones stand by it, with publisher and edition; else empty.
-    pub client: String,
-    /// The publisher's number.
-    pub publisher: i64,
-    /// The edition's number.
-    pub edition: u16,
 }
 
 /// What an index finds by itself.
@@ -187,17 +179,13 @@ impl Order {
             Order::LastAsked => Key::Number(seconds(row.last_asked)),
             Order::LeaseEnd => Key::Number(row.lease_expires.map_or(0, seconds)),
         };
-        if self.is_brief() {
-            return Place::numbered(key, row.number);
-        }
-        let Listed { publisher, edition, .. } = *row;
-        Place { key, number: 0, client: row.client.to_string(), publisher, edition }
+        Place { key, number: row.number }
     }
 
     /// Where a client stands in one of the orders that [`briefs`] reads.
     pub fn place_of_brief(self, brief: &Brief) -> Place {
         let key = if self == Order::LastAsked { Some(brief.last_asked) } else { brief.lease_expires };
-        Place::numbered(Key::Number(key.map_or(0, seconds)), brief.number)
+        Place { key: Key::Number(key.map_or(0, seconds)), number: brief.number }
     }
 
     /// A place before all rows.
@@ -207,14 +195,7 @@ impl Order {
             Direction::Down => (i64::MAX, LAST),
         };
         let key = if self == Order::Name { Key::Text(text.to_owned()) } else { Key::Number(number) };
-        Place { key, number, client: text.to_owned(), publisher: number, edition: 0 }
-    }
-}
-
-impl Place {
-    /// A place in an order in which equal ones stand by their numbers.
-    pub fn numbered(key: Key, number: i64) -> Place {
-        Place { key, number, client: String::new(), publisher: 0, edition: 0 }
+        Place { key, number }
     }
 }
 
@@ -237,13 +218,13 @@ pub fn briefs(
     list: List<'_>,
     mut visit: impl FnMut(Brief) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<(), Failure> {
-    each(tx, list, "client c", "c.number, c.last_asked, c.lease_expires", |row| {
+    each(tx, list, "client c", "c.publisher, c.edition, c.last_asked, c.lease_expires", |row| {
         let brief = Brief {
-            publisher: row.get(0)?,
-            edition: row.get(1)?,
-            number: row.get(4)?,
-            last_asked: timestamp(row.get(5)?),
-            lease_expires: lease_end(row.get(6)?),
+            number: row.get(1)?,
+            publisher: row.get(2)?,
+            edition: row.get(3)?,
+            last_asked: timestamp(row.get(4)?),
+            lease_expires: lease_end(row.get(5)?),
         };
         visit(brief)
     })
@@ -255,7 +236,7 @@ pub fn rows(
     list: List<'_>,
     mut visit: impl FnMut(Listed) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
-    each(tx, list, DETAIL_FIRST, COLUMNS, |row| Ok(visit(read(row, 4)?)))
+    each(tx, list, DETAIL_FIRST, COLUMNS, |row| Ok(visit(read(row, 1)?)))
 }
 
 /// The row of a client and edition.
@@ -270,13 +251,13 @@ pub fn numbered(tx: &Transaction<'_>, number: i64) -> Result<Option<Listed>, Fai
 }
 
 fn one(tx: &Transaction<'_>, condition: &str, bound: Vec<Value>) -> Result<Option<Listed>, Failure> {
-    let sql = format!("SELECT c.publisher, c.edition, c.client_id, {COLUMNS} FROM {CLIENT_FIRST} WHERE {condition}");
+    let sql = format!("SELECT c.number, {COLUMNS} FROM {CLIENT_FIRST} WHERE {condition}");
     let mut statement = tx.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(bound))?;
-    rows.next()?.map(|row| read(&row, 3)).transpose()
+    rows.next()?.map(|row| read(&row, 0)).transpose()
 }
 
-/// Every row behind a place: publisher, edition, client, the key, then `columns`.
+/// Every row behind a place: the key, the number, then `columns`.
 fn each(
     tx: &Transaction<'_>,
     list: List<'_>,
@@ -290,16 +271,9 @@ fn each(
         Direction::Up => (">", ""),
         Direction::Down => ("<", " DESC"),
     };
-    // An index stands still where every equal one has a place of its own.
-    let (client, equals, bounds, columns_of_place) = if order.is_brief() {
-        ("''", "c.number", "?2", &[5][..])
-    } else {
-        ("d.client_id", "d.client_id, d.publisher, d.edition", "?2, ?3, ?4", &[3, 1, 2][..])
-    };
     let arm = |source: String| {
         format!(
-            "SELECT {t}.publisher, {t}.edition, {client}, {key}, {columns} FROM {from} WHERE {source} \
-             AND ({key}, {equals}) {beyond} (?1, {bounds})"
+            "SELECT {key}, {t}.number, {columns} FROM {from} WHERE {source} AND ({key}, {t}.number) {beyond} (?1, ?2)"
         )
     };
     let arms: Vec<String> = sources(editions, t, order.is_brief()).into_iter().map(arm).collect();
@@ -307,18 +281,13 @@ fn each(
         return Ok(());
     }
     // The database merges what each source gives in order; nothing is sorted.
-    let by = columns_of_place.iter().map(|column| format!(", {column}{sense}")).collect::<String>();
-    let sql = format!("{} ORDER BY 4{sense}{by}", arms.join(" UNION ALL "));
+    let sql = format!("{} ORDER BY 1{sense}, 2{sense}", arms.join(" UNION ALL "));
     let after = after.cloned().unwrap_or_else(|| order.begin(direction));
     let key = match after.key {
         Key::Number(number) => Value::Integer(number),
         Key::Text(text) => Value::Text(text),
     };
-    let after = if order.is_brief() {
-        vec![key, after.number.into()]
-    } else {
-        vec![key, after.client.into(), after.publisher.into(), i64::from(after.edition).into()]
-    };
+    let after = [key, after.number.into()];
     tx.each_row(&sql, params_from_iter(after), |row| visit(row))
 }
 
@@ -339,7 +308,7 @@ pub fn within(tx: &Transaction<'_>, editions: &Editions, range: &Range, max: u64
         let mut statement = tx.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(bounds(range)))?;
         while let Some(row) = rows.next()? {
-            found.push(read(&row, 3)?);
+            found.push(read(&row, 0)?);
         }
     }
     Ok(found)
@@ -371,9 +340,7 @@ fn statements(editions: &Editions, range: &Range, want: Want, max: u64) -> Vec<S
         Want::Count => {
             format!("SELECT count(*) FROM (SELECT 1 FROM {narrow} WHERE {source} AND {within} LIMIT {max}) AS found")
         }
-        Want::Rows => format!(
-            "SELECT c.publisher, c.edition, c.client_id, {COLUMNS} FROM {whole} WHERE {source} AND {within} LIMIT {max}"
-        ),
+        Want::Rows => format!("SELECT c.number, {COLUMNS} FROM {whole} WHERE {source} AND {within} LIMIT {max}"),
     };
     sources(editions, t, by_edition).into_iter().map(statement).collect()
 }
@@ -402,24 +369,24 @@ fn sources(editions: &Editions, table: &str, by_edition: bool) -> Vec<String> {
         .collect()
 }
 
-/// A row whose [`COLUMNS`] begin at `first`, behind publisher, edition and client.
+/// A row whose number stands at `first`, and its [`COLUMNS`] behind that.
 fn read(row: &Row<'_>, first: usize) -> Result<Listed, Failure> {
-    let client: String = row.get(2)?;
+    let client: String = row.get(first + 3)?;
     Ok(Listed {
-        publisher: row.get(0)?,
-        edition: row.get(1)?,
-        client: parsed(&client, "client", "client_id", &client)?,
         number: row.get(first)?,
-        last_asked: timestamp(row.get(first + 1)?),
-        lease_expires: lease_end(row.get(first + 2)?),
-        is_answered: row.get::<_, Option<i64>>(first + 3)?.is_some(),
-        released_at: row.get::<_, Option<i64>>(first + 4)?.map(timestamp),
-        first_asked: timestamp(row.get(first + 5)?),
-        address: row.get(first + 6)?,
-        name: row.get(first + 7)?,
-        system: row.get(first + 8)?,
-        product_version: row.get(first + 9)?,
-        is_shared: row.get(first + 10)?,
+        publisher: row.get(first + 1)?,
+        edition: row.get(first + 2)?,
+        client: parsed(&client, "client", "client_id", &client)?,
+        last_asked: timestamp(row.get(first + 4)?),
+        lease_expires: lease_end(row.get(first + 5)?),
+        is_answered: row.get::<_, Option<i64>>(first + 6)?.is_some(),
+        released_at: row.get::<_, Option<i64>>(first + 7)?.map(timestamp),
+        first_asked: timestamp(row.get(first + 8)?),
+        address: row.get(first + 9)?,
+        name: row.get(first + 10)?,
+        system: row.get(first + 11)?,
+        product_version: row.get(first + 12)?,
+        is_shared: row.get(first + 13)?,
     })
 }
 

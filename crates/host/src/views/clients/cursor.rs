@@ -3,7 +3,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keymuster_core::id::ClientId;
 
 use crate::store::client::list::{Direction, Key, Order, Place};
 
@@ -16,9 +15,7 @@ pub(super) fn write(place: &Place, order: Order, direction: Direction) -> String
         Key::Number(number) => number.to_string(),
         Key::Text(text) => text.clone(),
     };
-    let Place { number, client, publisher, edition, .. } = place;
-    let text = format!("{}\n{number}\n{client}\n{publisher}\n{edition}\n{key}", list(order, direction));
-    URL_SAFE_NO_PAD.encode(text)
+    URL_SAFE_NO_PAD.encode(format!("{}\n{}\n{key}", list(order, direction), place.number))
 }
 
 /// The place of a cursor, if it is one of this list.
@@ -27,16 +24,13 @@ pub(super) fn read(cursor: &str, order: Order, direction: Direction) -> Option<P
         return None;
     }
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    let mut parts = text.splitn(6, '\n');
+    let mut parts = text.splitn(3, '\n');
     if parts.next()? != list(order, direction) {
         return None;
     }
-    let (number, client) = (parts.next()?.parse().ok()?, parts.next()?);
-    let client = if order.is_brief() { String::new() } else { client.parse::<ClientId>().ok()?.to_string() };
-    let (publisher, edition) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    let key = parts.next()?;
+    let (number, key) = (parts.next()?.parse().ok()?, parts.next()?);
     let key = if order == Order::Name { Key::Text(key.to_owned()) } else { Key::Number(key.parse().ok()?) };
-    Some(Place { key, number, client, publisher, edition })
+    Some(Place { key, number })
 }
 
 /// The list that a place belongs to.
@@ -51,8 +45,8 @@ mod tests {
     #[test]
     fn a_cursor_comes_back_to_its_own_list_alone() {
         let key = Key::Text("pc-1\nx".to_owned());
-        let named = Place { key, number: 0, client: "08".repeat(16), publisher: 3, edition: 65_535 };
-        for (order, place) in [(Order::Name, named), (Order::LeaseEnd, Place::numbered(Key::Number(-5), 7))] {
+        let (named, ending) = (Place { key, number: 3 }, Place { key: Key::Number(-5), number: 7 });
+        for (order, place) in [(Order::Name, named), (Order::LeaseEnd, ending)] {
             let cursor = write(&place, order, Direction::Down);
             assert_eq!(read(&cursor, order, Direction::Down), Some(place));
             assert_eq!(read(&cursor, order, Direction::Up), None);
