@@ -40,8 +40,10 @@ use writer::Writer;
 
 /// Requests that may wait; the next ones are told to come back. At ten thousand a second they wait half a second.
 const QUEUE_MAX: usize = 4096;
-/// Requests in one transaction: more would not make one of them cheaper, only the first ones wait longer.
-const BATCH_MAX: usize = 256;
+/// Requests that are checked together, and batches of them in one transaction: more would hardly make one of them cheaper,
+/// only the first ones wait longer.
+const BATCH_MAX: usize = 128;
+const BATCHES_MAX: usize = 4;
 
 /// The queues' ends at which requests come in; clones share them.
 #[derive(Clone, Debug)]
@@ -63,7 +65,8 @@ pub struct Running {
 /// What waits in the queue.
 #[derive(Debug)]
 enum Message {
-    Request(Box<Ask>),
+    /// What was checked together.
+    Requests(Vec<Ask>),
     Probe(oneshot::Sender<Result<(), Unavailable>>),
     Counts(oneshot::Sender<Result<Vec<Counted>, Unavailable>>),
 }
@@ -179,7 +182,7 @@ impl Engine {
         // From a millisecond to two seconds: a disk of today, and one that nobody would want.
         let commits = Histogram::new(exponential_buckets(0.001, 2.0, 12));
         let mut writer = Writer::new(home.db, home.site, env, commits.clone())?;
-        let (queue, waiting) = mpsc::channel(BATCH_MAX);
+        let (queue, waiting) = mpsc::channel(BATCHES_MAX);
         let (unchecked, to_check) = mpsc::channel(QUEUE_MAX);
         let mut threads = verifier::start(to_check, &queue).context("cannot start the verifiers' threads")?;
         let thread = std::thread::Builder::new().name("writer".into());
@@ -267,7 +270,7 @@ impl From<Unavailable> for NotDecided {
 impl From<&Failure> for Unavailable {
     fn from(failure: &Failure) -> Unavailable {
         match failure {
-            Failure::DiskFull | Failure::Busy | Failure::Away(_) => Unavailable::ReadOnly,
+            Failure::DiskFull | Failure::Disk(_) | Failure::Busy | Failure::Away(_) => Unavailable::ReadOnly,
             Failure::Damaged { .. } => Unavailable::Damaged,
             _ => Unavailable::Failed,
         }

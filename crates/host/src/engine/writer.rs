@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::batch::{Batch, Counts, Scope};
 use super::count::count_clients;
 use super::neighbours::{Neighbours, News};
-use super::{Ask, BATCH_MAX, Counted, Message, Outcome, Unavailable};
+use super::{Ask, BATCHES_MAX, Counted, Message, Outcome, Unavailable};
 use crate::site::Site;
 use crate::store;
 use crate::store::release::Act;
@@ -34,8 +34,8 @@ pub(super) struct Writer {
     neighbours: Option<Neighbours>,
     head: Head,
     newest_entry: Option<Timestamp>,
-    /// Whether the last batch failed, so that a lasting failure is logged once.
-    failing: bool,
+    /// What the clients of the last batch were told where it failed, so that a lasting failure is logged once.
+    failing: Option<Unavailable>,
     /// The damaged row that was met last, so that a client that comes again fills no log.
     damaged: Option<String>,
     /// Requests that were decided, and the transactions it took.
@@ -65,18 +65,18 @@ impl Writer {
         let memory = Memory::new(&tx, site)?;
         let neighbours = if db_is_shared { Some(Neighbours::look(&tx)?) } else { None };
         tx.commit()?;
-        let (failing, damaged, decided, transactions) = (false, None, 0, 0);
+        let (failing, damaged, decided, transactions) = (None, None, 0, 0);
         Ok(Writer { db, env, memory, neighbours, head, newest_entry, failing, damaged, decided, transactions, commits })
     }
 
     /// Works until the queue is closed and empty.
     pub(super) fn run(&mut self, mut queue: mpsc::Receiver<Message>) {
-        let mut waiting = Vec::with_capacity(BATCH_MAX);
-        while queue.blocking_recv_many(&mut waiting, BATCH_MAX) > 0 {
-            let mut asks = Vec::with_capacity(waiting.len());
+        let mut waiting = Vec::with_capacity(BATCHES_MAX);
+        while queue.blocking_recv_many(&mut waiting, BATCHES_MAX) > 0 {
+            let mut asks = Vec::new();
             for message in waiting.drain(..) {
                 match message {
-                    Message::Request(ask) => asks.push(*ask),
+                    Message::Requests(checked) => asks.extend(checked),
                     Message::Probe(reply) => {
                         // A caller that has gone away needs no answer, here and below.
                         let _ = reply.send(self.probe());
@@ -119,24 +119,16 @@ impl Writer {
     /// Decides all of them in one transaction. On failure nothing has happened, in the database or here.
     fn commit(&mut self, asks: &[Ask]) -> Result<Vec<Outcome>, Stopped> {
         let _span = tracing::info_span!(target: TRACES, "commit", requests = asks.len()).entered();
-        if self.failing && self.neighbours.is_none() {
+        if self.failing.is_some() && self.neighbours.is_none() {
             self.recover()?;
         }
         let (now, begin) = (self.now()?, Instant::now());
         let tx = self.db.writing().map_err(Failure::from)?;
         // From here on nobody else writes.
-        let now = match &mut self.neighbours {
-            None => {
-                self.memory.refresh(&tx)?;
-                now
-            }
-            Some(neighbours) => {
-                if let Some((head, newest)) = catch_up(&mut self.memory, neighbours, &tx)? {
-                    (self.head, self.newest_entry) = (head, newest);
-                }
-                in_order(now, neighbours.time())?
-            }
-        };
+        if let Some(newest) = take_over(&mut self.memory, self.neighbours.as_mut(), &tx)? {
+            (self.head, self.newest_entry) = newest;
+        }
+        let now = self.neighbours.map_or(Ok(now), |neighbours| in_order(now, neighbours.time()))?;
         let mut batch = Batch::new(&tx, &self.memory.site, self.head, &mut self.memory.musters, now);
         if self.neighbours.is_some() {
             batch.read_ahead(asks.iter().map(|ask| &ask.request))?;
@@ -201,15 +193,8 @@ impl Writer {
         let now = self.env.now();
         let mut look = || {
             let tx = self.db.transaction()?;
-            match &mut self.neighbours {
-                None => {
-                    self.memory.refresh(&tx)?;
-                }
-                Some(neighbours) => {
-                    if let Some((head, newest)) = catch_up(&mut self.memory, neighbours, &tx)? {
-                        (self.head, self.newest_entry) = (head, newest);
-                    }
-                }
+            if let Some(newest) = take_over(&mut self.memory, self.neighbours.as_mut(), &tx)? {
+                (self.head, self.newest_entry) = newest;
             }
             Ok::<_, Failure>(tx.commit()?)
         };
@@ -229,13 +214,13 @@ impl Writer {
                 }
                 return;
             }
-            Some(stopped) if !self.failing => {
+            Some(stopped) if self.failing != Some(stopped.unavailable()) => {
                 tracing::error!(reason = %stopped, "cannot grant: clients are told to come back")
             }
-            None if self.failing => tracing::info!("granting again"),
+            None if self.failing.is_some() => tracing::info!("granting again"),
             _ => {}
         }
-        self.failing = stopped.is_some();
+        self.failing = stopped.map(Stopped::unavailable);
     }
 }
 
@@ -350,13 +335,17 @@ impl Stopped {
     }
 }
 
-/// Takes over what other servers have granted and what was changed. Returns the ledger's newest place, where it is another
-/// one.
-fn catch_up(
+/// Takes over what was changed, and what other servers have granted where there may be any. Returns the ledger's newest
+/// place, where it is another one.
+fn take_over(
     memory: &mut Memory,
-    neighbours: &mut Neighbours,
+    neighbours: Option<&mut Neighbours>,
     tx: &Transaction<'_>,
 ) -> Result<Option<(Head, Option<Timestamp>)>, Failure> {
+    let Some(neighbours) = neighbours else {
+        memory.refresh(tx)?;
+        return Ok(None);
+    };
     let news = neighbours.news(tx)?;
     let is_known = match &news {
         News::None => {
