@@ -190,7 +190,7 @@ const RETRY_SECS: u64 = 600;
 fn database_problem(failure: &Failure) -> Problem {
     match failure {
         Failure::Busy => Problem::new(&codes::HOST_BUSY, "the database is busy").retry_after(5),
-        Failure::DiskFull | Failure::Io { .. } => {
+        Failure::DiskFull | Failure::Disk(_) | Failure::Io { .. } => {
             Problem::new(&codes::HOST_READ_ONLY, "the database cannot be written").retry_after(RETRY_SECS)
         }
         Failure::Damaged { .. } | Failure::Corrupt(_) => {

@@ -74,12 +74,14 @@ codes! {
         cause: "the disk of the data directory is full",
         cause: "another program keeps the database locked, for example one that copies it",
         cause: "the database is a PostgreSQL that cannot be reached, takes no orders to write, or is just changing its leader",
+        cause: "the disk of the data directory fails: it does not read or keep what it should",
         check: "run `keymuster-host status`: it names the data directory; the last error in the log says what the database said",
-        check: "look at the free space of the disk that holds the data directory",
+        check: "look at the free space of the disk that holds the data directory, and in the system's log for errors of that \
+                disk",
         check: "where `database.toml` in the data directory names a PostgreSQL: see whether one of its nodes can be written to, \
                 and with Patroni, whether `patronictl list` shows a leader and a synchronous standby",
         remedy: "free some space, end the program that keeps the database locked, or bring the PostgreSQL back; the server \
-                 recovers by itself, and leases stay valid",
+                 recovers by itself, and leases stay valid; move the data directory away from a disk that fails",
     }
 
     HOST_BUSY: 409 "host-busy" Failure 503 {

@@ -314,7 +314,6 @@ impl Worker {
             match came {
                 // Nobody may watch any more.
                 Came::Answer => drop(answered.send(Instant::now())),
-                Came::Unavailable(answer) if answer.status == 500 => anyhow::bail!("not expected: {answer:?}"),
                 Came::Unavailable(_) | Came::Nothing => (at, open) = ((at + 1) % servers.len(), None),
             }
             std::thread::sleep(REST);
@@ -332,7 +331,7 @@ impl Worker {
             self.open = Some(sent);
             return Ok(Came::Nothing);
         };
-        if [500, 503].contains(&answer.status) {
+        if answer.status == 503 {
             self.open = Some(sent);
             return Ok(Came::Unavailable(answer));
         }

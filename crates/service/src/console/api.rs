@@ -140,7 +140,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Problem {
         tracing::error!(error = %failure, "the database failed");
         match failure {
-            Failure::DiskFull | Failure::Busy => {
+            Failure::DiskFull | Failure::Disk(_) | Failure::Busy => {
                 Problem::new(&codes::HOST_READ_ONLY, "the database cannot be written at the moment").retry_after(30)
             }
             Failure::Damaged { .. } => Problem::new(&codes::DATABASE_DAMAGED, "the server's log names the place"),

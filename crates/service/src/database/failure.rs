@@ -91,7 +91,7 @@ impl Failure {
     /// The stable code by which it is explained, where there is one.
     pub fn code(&self) -> Option<&'static Code> {
         match self {
-            Failure::DiskFull | Failure::Away(_) => Some(&codes::HOST_READ_ONLY),
+            Failure::DiskFull | Failure::Disk(_) | Failure::Away(_) => Some(&codes::HOST_READ_ONLY),
             Failure::Damaged { .. } | Failure::Corrupt(_) => Some(&codes::DATABASE_DAMAGED),
             Failure::Newer { .. } => Some(&codes::DATABASE_NEWER),
             Failure::Io { source, .. } => {
@@ -99,7 +99,7 @@ impl Failure {
                 let is_unwritable = matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem);
                 is_unwritable.then_some(&codes::STORE_UNWRITABLE)
             }
-            Failure::Busy | Failure::Disk(_) | Failure::Unfit(_) | Failure::Statement(_) | Failure::Sqlite(_) => None,
+            Failure::Busy | Failure::Unfit(_) | Failure::Statement(_) | Failure::Sqlite(_) => None,
         }
     }
 
