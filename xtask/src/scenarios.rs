@@ -17,7 +17,7 @@ pub struct Options {
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub struct BenchOptions {
-    /// Which benchmark, and its options: `grant`, `rate`, `client`, `console` or `footprint`; `grant --help` lists them.
+    /// Which benchmark, and its options: `whole`, `client`, `console` or `footprint`; `whole --help` lists them.
     /// Without one the whole that is published: `whole --help`, with `--publish` into the documents
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,

@@ -1,15 +1,15 @@
 //! The benchmarks: one file each.
 
+mod asking;
 pub mod client;
 pub mod console;
 pub mod document;
 pub mod figures;
 pub mod footprint;
-pub mod grant;
 mod picture;
 mod primitives;
-pub mod rate;
 mod tls;
+mod travel;
 pub mod whole;
 
 use std::io::Write as _;

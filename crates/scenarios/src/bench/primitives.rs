@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use keymuster_core::grant::LastRequest;
 use keymuster_core::id::RequestId;
+use keymuster_core::request::{Act, ClientRequest};
 use keymuster_core::time::DAY;
 use keymuster_host::site::Home;
 use keymuster_host::store::{client, ledger, tally};
@@ -16,6 +18,9 @@ use crate::load::Machine;
 
 /// Bytes that are signed: a request or a lease with its frame.
 const MESSAGE_BYTES: usize = 350;
+
+/// From where those ask of whom rows tell.
+const ADDRESS: &str = "127.0.0.1";
 
 /// CPU microseconds of one signature check among `batch` that are checked together, the keys' decompression included, as
 /// every request brings its key. One by one they are checked strictly.
@@ -48,12 +53,16 @@ pub(super) fn signature_micros() -> f64 {
 }
 
 /// CPU microseconds per activation of writing its rows, `batch` activations to a transaction, into the host's own tables:
-/// read the client, append to the ledger, write the client, and the tally once per transaction.
-pub(super) fn write_micros(data_dir: &Path, machines: &[Machine], batch: usize, is_new: bool) -> anyhow::Result<f64> {
+/// read the client, append to the ledger, write the client, the description of a new one, and the tally once per
+/// transaction.
+pub(super) fn write_micros(data_dir: &Path, machines: Vec<Machine>, batch: usize, is_new: bool) -> anyhow::Result<f64> {
     let env = Env::system();
     let mut home = Home::open(data_dir, &env)?;
+    let publisher = home.site.publishers.first().context("no publisher")?.trust.publisher.clone();
+    let ask = |mut machine: Machine| machine.ask(Act::Activate, &publisher, VOLUME_EDITION, &env);
+    let requests: Vec<_> = machines.into_iter().map(ask).collect();
     let mut samples = Vec::new();
-    for batch in machines.chunks_exact(batch.max(1)) {
+    for batch in requests.chunks_exact(batch.max(1)) {
         let begin = cpu::of_this_thread();
         write_batch(&mut home, batch, is_new, &env)?;
         samples.push((cpu::of_this_thread() - begin) as f64 / batch.len() as f64 / 1000.0);
@@ -63,27 +72,30 @@ pub(super) fn write_micros(data_dir: &Path, machines: &[Machine], batch: usize, 
     Ok(samples.iter().sum::<f64>() / samples.len() as f64)
 }
 
-fn write_batch(home: &mut Home, machines: &[Machine], is_new: bool, env: &Env) -> anyhow::Result<()> {
+fn write_batch(home: &mut Home, requests: &[ClientRequest], is_new: bool, env: &Env) -> anyhow::Result<()> {
     let now = env.now();
     let tx = home.db.writing()?;
     let mut head = ledger::head(&tx, home.site.host)?.0;
-    for machine in machines {
-        let known = client::of_id(&tx, 1, machine.id)?;
+    for request in requests {
+        let known = client::of_id(&tx, 1, request.client)?;
         anyhow::ensure!(known.is_empty() == is_new, "the ledger knows other machines than expected");
         let entry = ledger::Entry { kind: ledger::Kind::Lease, payload: vec![3; 250] };
         head = ledger::append(&tx, &head, home.site.epoch, &entry, now)?;
         let row = client::Client {
             edition: VOLUME_EDITION,
-            client_key: machine.public_key(),
+            client_key: *request.client_key.as_bytes(),
             last: LastRequest { counter: 1, request: RequestId::from_bytes([4; 16]), answered_by: Some(head.sequence) },
             last_asked: now,
             lease: Some(client::HeldLease { sequence: head.sequence, expires: now.plus(180 * DAY) }),
-            detail_digest: 1,
+            detail_digest: client::detail_digest(request, ADDRESS),
             released_at: None,
         };
-        client::put(&tx, 1, machine.id, &row)?;
+        client::put(&tx, 1, request.client, &row)?;
+        if is_new {
+            client::put_detail(&tx, 1, request, ADDRESS, now)?;
+        }
     }
-    let outcomes = [((1, "granted"), machines.len() as u64)].into();
+    let outcomes = [((1, "granted"), requests.len() as u64)].into();
     tally::add(&tx, &outcomes, now)?;
     tx.commit()?;
     Ok(())

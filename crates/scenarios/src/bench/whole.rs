@@ -9,9 +9,9 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use keymuster_host::store;
 
+use super::asking::{Asking, on_the_other_core};
 use super::figures::{Benchmark, Grants, Machine, OfLedger, Travelled};
-use super::grant::{Travel, cpu_per_request, echo};
-use super::rate::{self, Asking, best, on_the_other_core};
+use super::travel::{Travel, cpu_per_request, echo};
 use super::{Host, document, primitives, progress, say};
 use crate::cpu;
 use crate::fixture::Publisher;
@@ -26,8 +26,21 @@ const UNKNOWN: u64 = 50_000_000;
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Options {
-    #[command(flatten)]
-    rate: rate::Options,
+    /// Requests per round.
+    #[arg(long, default_value_t = 30_000)]
+    pub(super) requests: u64,
+    /// Rounds of each kind; the best one counts, and all are in the JSON.
+    #[arg(long, default_value_t = 5)]
+    rounds: u64,
+    /// Connections at one time.
+    #[arg(long, default_value_t = 256)]
+    pub(super) connections: u64,
+    /// Clients in the ledgers that are measured.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
+    clients: Vec<u64>,
+    /// Where all measurements are written, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
     /// Puts the results into the documents: the file of all figures, the charts, and the tables of `docs/performance.md`.
     #[arg(long)]
     publish: bool,
@@ -37,7 +50,7 @@ pub struct Options {
 struct Place<'a> {
     data_dir: PathBuf,
     known: u64,
-    options: &'a rate::Options,
+    options: &'a Options,
 }
 
 /// Who asks.
@@ -55,9 +68,9 @@ enum Who {
 /// Runs the benchmark.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     programs::command("keymuster-host")?;
-    let benchmark = measure(&options.rate)?;
+    let benchmark = measure(options)?;
     say(&document::all_tables(&benchmark))?;
-    if let Some(path) = &options.rate.json {
+    if let Some(path) = &options.json {
         fs::write(path, document::json(&benchmark)?).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if options.publish {
@@ -67,7 +80,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(options: &rate::Options) -> anyhow::Result<Benchmark> {
+fn measure(options: &Options) -> anyhow::Result<Benchmark> {
     let begin = Instant::now();
     let step = |what: &str| progress(&format!("[{:>4.0} s] {what} …", begin.elapsed().as_secs_f64()));
     step("HTTP, signatures and the disk alone");
@@ -113,7 +126,7 @@ impl Place<'_> {
         let (renewals, start_millis, _) = self.rounds(asking, Who::Known)?;
         step(&format!("{known} clients: renewals at half the rate"));
         let host = Host::start_on_one_core(&self.data_dir)?;
-        let half = Some(best(&renewals.per_second) / 2.0);
+        let half = Some(renewals.best_rate() / 2.0);
         let half_rate_millis = on_the_other_core(|| asking.renewals().send(host.address, half))?.latency_millis;
         host.stop(&self.data_dir)?;
         step(&format!("{known} clients: new ones"));
@@ -186,10 +199,8 @@ impl Place<'_> {
     fn travels(&self, asking: &mut Asking<'_>) -> anyhow::Result<Vec<Travelled>> {
         let host = Host::start_on_one_core(&self.data_dir)?;
         let travels = [Travel::KeepAlive, Travel::ConnectionEach, Travel::TlsEach].map(|travel| {
-            let bodies = asking.renewals().into_requests();
-            let connections = self.options.connections;
-            let micros =
-                on_the_other_core(|| cpu_per_request(&host.running, host.address, bodies, connections, travel))?;
+            let lists = asking.renewals().into_lists();
+            let micros = on_the_other_core(|| cpu_per_request(&host.running, host.address, lists, travel))?;
             Ok(Travelled { name: travel.name().to_owned(), micros })
         });
         let travels = travels.into_iter().collect::<anyhow::Result<_>>()?;
@@ -206,7 +217,7 @@ impl Place<'_> {
         if matches!(who, Who::Scattered | Who::Alone) {
             scatter(&mut machines);
         }
-        primitives::write_micros(&self.data_dir, &machines, batch.round() as usize, who == Who::New)
+        primitives::write_micros(&self.data_dir, machines, batch.round() as usize, who == Who::New)
     }
 
     fn database(&self) -> PathBuf {

@@ -15,10 +15,6 @@ enum What {
     /// All that is published, in one run: what an activation costs beside its parts, how many one core carries, and what
     /// follows for millions of clients.
     Whole(bench::whole::Options),
-    /// CPU microseconds per activation, and their ratio to the sum of the primitives.
-    Grant(bench::grant::Options),
-    /// Activations a second on one core, their latency at half of that, and the bytes written for each.
-    Rate(bench::rate::Options),
     /// What the client library's calls cost, and how long commands take that need no network.
     Client,
     /// How long the console's pages about clients take, and how large they are.
@@ -30,8 +26,6 @@ enum What {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         What::Whole(options) => bench::whole::run(&options),
-        What::Grant(options) => bench::grant::run(&options),
-        What::Rate(options) => bench::rate::run(&options),
         What::Client => bench::client::run(),
         What::Console(options) => bench::console::run(&options),
         What::Footprint => bench::footprint::run(),

@@ -1,9 +1,5 @@
-//! `bench rate`: how many activations a second one core of a host carries, how long they take at half of that, and how
-//! much is written for each.
-//!
-//! The host has one core to itself and the senders the other, so that neither takes time from the other.
+//! Those who ask a host: as fast as it answers, or so many a second.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -11,119 +7,11 @@ use anyhow::{Context as _, ensure};
 use keymuster_core::request::Act;
 use keymuster_service::Env;
 use rustix::thread::{sched_getaffinity, sched_setaffinity};
-use serde::Serialize;
 
-use super::{Host, progress, say};
-use crate::cpu;
+use super::whole::Options;
 use crate::fixture::{Publisher, VOLUME_EDITION};
 use crate::load::{Connection, Machine};
 use crate::prepare;
-
-/// Options of `bench rate`.
-#[derive(Debug, clap::Args)]
-pub struct Options {
-    /// Requests per round.
-    #[arg(long, default_value_t = 30_000)]
-    pub(super) requests: u64,
-    /// Rounds of each kind; the best one counts, and all are in the JSON.
-    #[arg(long, default_value_t = 5)]
-    pub(super) rounds: u64,
-    /// Connections at one time.
-    #[arg(long, default_value_t = 256)]
-    pub(super) connections: u64,
-    /// Clients in the ledgers that are measured.
-    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
-    pub(super) clients: Vec<u64>,
-    /// Where all measurements are written, as JSON.
-    #[arg(long)]
-    pub(super) json: Option<std::path::PathBuf>,
-}
-
-/// What was measured with one ledger.
-#[derive(Debug, Serialize)]
-pub struct Measured {
-    /// Clients that the ledger knew.
-    pub known: u64,
-    /// Renewals per second, round by round.
-    pub renewals: Vec<f64>,
-    /// Activations of new clients per second, round by round.
-    pub newcomers: Vec<f64>,
-    /// Milliseconds from the moment at which a renewal was due to be sent to its answer, at half of the best rate: of half,
-    /// of 99 of 100, and of 999 of 1000.
-    pub latency_millis: [f64; 3],
-    /// Bytes that the host gave to the disk for a renewal, copying from the log to the tables included.
-    pub written_bytes: f64,
-    /// Requests that shared a transaction, on average.
-    pub per_commit: f64,
-    /// The host's resident memory at the end, in bytes.
-    pub resident_bytes: u64,
-}
-
-/// Runs the benchmark.
-pub fn run(options: &Options) -> anyhow::Result<()> {
-    let measured =
-        options.clients.iter().map(|clients| measure(options, *clients)).collect::<anyhow::Result<Vec<_>>>()?;
-    say("one core for the host, another for those who ask; durable activations a second, the best round of each\n")?;
-    say(
-        "  known  renewals/s  new clients/s  ms at half the rate: p50    p99  p99.9  bytes written  per commit  memory, MB",
-    )?;
-    for one in &measured {
-        let [p50, p99, p999] = one.latency_millis;
-        say(&format!(
-            "{:>7} {:>11.0} {:>14.0} {p50:>29.1} {p99:>6.1} {p999:>6.1} {:>14.0} {:>11.0} {:>11.1}",
-            one.known,
-            best(&one.renewals),
-            best(&one.newcomers),
-            one.written_bytes,
-            one.per_commit,
-            one.resident_bytes as f64 / 1e6
-        ))?;
-    }
-    if let Some(path) = &options.json {
-        let text = serde_json::to_string_pretty(&measured)? + "\n";
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
-}
-
-pub(super) fn best(rates: &[f64]) -> f64 {
-    rates.iter().copied().fold(0.0, f64::max)
-}
-
-fn measure(options: &Options, known: u64) -> anyhow::Result<Measured> {
-    progress(&format!("preparing a ledger of {known} clients …"));
-    let directory = tempfile::tempdir()?;
-    let data_dir = directory.path().join("host");
-    let publisher = Publisher::new(1, 5);
-    // Of a large ledger every machine asks once, so that its pages are as cold as in life.
-    let asking = known.min((options.rounds + 1) * options.requests);
-    prepare::host_with_clients(&data_dir, &publisher, known, asking)?;
-    let mut asking = Asking::new(&publisher, asking, options);
-
-    let host = Host::start_on_one_core(&data_dir)?;
-    let measured = on_the_other_core(|| {
-        let mut renewals = Vec::new();
-        let before = cpu::written(host.running.id())?;
-        for round in 1..=options.rounds {
-            progress(&format!("{known} known, renewals, round {round} of {} …", options.rounds));
-            renewals.push(asking.renewals().send(host.address, None)?.rate);
-        }
-        let asked = (options.rounds * options.requests) as f64;
-        let written_bytes = (cpu::written(host.running.id())? - before) as f64 / asked;
-        progress(&format!("{known} known, renewals at half the rate …"));
-        let latency_millis = asking.renewals().send(host.address, Some(best(&renewals) / 2.0))?.latency_millis;
-        let mut newcomers = Vec::new();
-        for round in 1..=options.rounds {
-            progress(&format!("{known} known, new clients, round {round} of {} …", options.rounds));
-            newcomers.push(asking.newcomers().send(host.address, None)?.rate);
-        }
-        let resident_bytes = cpu::resident(host.running.id())?;
-        let per_commit = 0.0;
-        Ok(Measured { known, renewals, newcomers, latency_millis, written_bytes, per_commit, resident_bytes })
-    });
-    let (decided, transactions) = host.stop(&data_dir)?;
-    Ok(Measured { per_commit: decided as f64 / transactions.max(1) as f64, ..measured? })
-}
 
 /// Runs the senders on the cores that the host does not have.
 pub(super) fn on_the_other_core<T>(act: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
@@ -193,9 +81,9 @@ impl<'a> Asking<'a> {
 }
 
 impl Round {
-    /// All requests, whichever connection they were for.
-    pub fn into_requests(self) -> Vec<Vec<u8>> {
-        self.0.into_iter().flatten().collect()
+    /// The requests of each connection.
+    pub fn into_lists(self) -> Vec<Vec<Vec<u8>>> {
+        self.0
     }
 
     /// Sends everything, as fast as it is answered, or so many a second whether or not answers come.
