@@ -27,15 +27,17 @@ const ENTRIES: &str = "INSERT INTO ledger (sequence, epoch, recorded_at, kind, p
 const CLIENTS: &str = "INSERT INTO client (number, publisher, client_id, edition, client_key, counter, request_id, \
      answered_by, last_asked, lease_sequence, lease_expires, detail_digest, released_at) \
      SELECT (SELECT coalesce(max(number), 0) FROM client) + row_number() OVER (), publisher, client_id, edition, \
-     client_key, counter, request_id, answered_by, last_asked, lease_sequence, lease_expires, detail_digest, released_at FROM json_to_recordset(?1::json) AS r (publisher BIGINT, client_id TEXT, \
-     edition BIGINT, client_key TEXT, counter BIGINT, request_id TEXT, answered_by BIGINT, last_asked BIGINT, \
-     lease_sequence BIGINT, lease_expires BIGINT, detail_digest BIGINT, released_at BIGINT)";
+     client_key, counter, request_id, answered_by, last_asked, lease_sequence, lease_expires, detail_digest, released_at \
+     FROM json_to_recordset(?1::json) AS r (publisher BIGINT, client_id TEXT, edition BIGINT, client_key TEXT, \
+     counter BIGINT, request_id TEXT, answered_by BIGINT, last_asked BIGINT, lease_sequence BIGINT, \
+     lease_expires BIGINT, detail_digest BIGINT, released_at BIGINT)";
+// The number is looked up row by row: a join with rows of which PostgreSQL knows no statistics reads the whole table.
 const DETAILS: &str = "INSERT INTO client_detail (number, publisher, first_asked, changed_at, address, name, system, \
      product_version, name_lower) \
-     SELECT c.number, publisher, at, at, address, name, system, product_version, name_lower \
+     SELECT (SELECT c.number FROM client c WHERE c.publisher = r.publisher AND c.client_id = r.client_id \
+     AND c.edition = r.edition), publisher, at, at, address, name, system, product_version, name_lower \
      FROM json_to_recordset(?1::json) AS r (publisher BIGINT, client_id TEXT, edition BIGINT, at BIGINT, address TEXT, \
-     name TEXT, system TEXT, product_version TEXT, name_lower TEXT) \
-     JOIN client c USING (publisher, client_id, edition)";
+     name TEXT, system TEXT, product_version TEXT, name_lower TEXT)";
 
 /// Rows that wait, and clients that were read ahead.
 #[derive(Debug, Default)]
